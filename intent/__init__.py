@@ -1,0 +1,1 @@
+"""What the user wants: sources, diagnostics, and one validated document per intent."""

@@ -1,0 +1,101 @@
+"""Assertion: what must stay true whatever else changes; a compile that breaks one is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from intent.model import Model, Ref, Spec
+from intent.scalars import Label, Microseconds, Name, Text, wrong
+
+
+class Place(Model):
+    """Where traffic starts or ends: a network, the pods of a cluster, a node, or an external connection."""
+
+    network: Annotated[Name, Ref("VirtualNetwork")] | None = None
+    """A network."""
+    cluster: Annotated[Name, Ref("Cluster")] | None = None
+    """The pods of a cluster."""
+    node: Annotated[Name, Ref("Node")] | None = None
+    """The pods of a node."""
+    external: Annotated[Name, Ref("ExternalConnection")] | None = None
+    """What lies behind an external connection."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(item is not None for item in (self.network, self.cluster, self.node, self.external)) != 1:
+            raise wrong("name exactly one of network, cluster, node and external")
+        return self
+
+
+class Pair(Model):
+    """Two places."""
+
+    source: Place
+    """From here."""
+    destination: Place
+    """To here."""
+
+
+class PathClaim(Pair):
+    """The path between two nodes."""
+
+    through: tuple[Label, ...] = ()
+    """Routers that every path passes."""
+    avoids: tuple[Label, ...] = ()
+    """Routers that no path passes."""
+
+
+class LatencyClaim(Pair):
+    """The latency between two nodes."""
+
+    at_most: Microseconds
+    """Bound, one way."""
+
+
+class SurvivalClaim(Pair):
+    """Reachability under failures."""
+
+    links: Annotated[int, Field(strict=True, ge=0, le=3)] = 1
+    """Links that may fail together."""
+    routers: Annotated[int, Field(strict=True, ge=0, le=3)] = 0
+    """Routers that may fail together."""
+
+
+class AssertionSpec(Spec):
+    """One claim; give exactly one of the fields beside the description."""
+
+    reach: Pair | None = None
+    """Traffic passes, in both directions."""
+    isolate: Pair | None = None
+    """No traffic passes, in either direction."""
+    path: PathClaim | None = None
+    """The path passes and avoids routers."""
+    latency: LatencyClaim | None = None
+    """The path is fast enough."""
+    survives: SurvivalClaim | None = None
+    """Traffic passes whatever single link or router fails."""
+    description: Text | None = None
+    """For people: why it must hold."""
+
+    example: ClassVar[str] = """\
+apiVersion: intentc.dev/v1alpha1
+kind: Assertion
+metadata:
+  name: ran-is-isolated
+spec:
+  description: the RAN never talks to the management network
+  isolate:
+    source:
+      network: n3
+    destination:
+      network: management
+"""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        claims = (self.reach, self.isolate, self.path, self.latency, self.survives)
+        if sum(claim is not None for claim in claims) != 1:
+            raise wrong("give exactly one of reach, isolate, path, latency and survives")
+        return self

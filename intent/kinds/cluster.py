@@ -1,0 +1,207 @@
+"""Cluster: a Kubernetes cluster — its nodes, address space, data plane, control plane and SRv6 overlay."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from intent.model import Model, Ref, SecretRef, Selector, Spec
+from intent.scalars import (
+    IP,
+    Asn,
+    IPv6,
+    Label,
+    Mtu,
+    Name,
+    Port,
+    Prefix4,
+    Prefix6,
+    Text,
+    Version,
+    wrong,
+)
+
+Dataplane = Literal["calico-vpp", "vpp", "linux"]
+ControlPlane = Literal["bgp", "kubernetes"]
+
+
+class Cidrs(Model):
+    """Address space by family."""
+
+    ipv4: Prefix4 | None = None
+    """IPv4 prefix."""
+    ipv6: Prefix6 | None = None
+    """IPv6 prefix."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if not (self.ipv4 or self.ipv6):
+            raise wrong("give at least one of ipv4 and ipv6")
+        return self
+
+
+class BlockSizes(Model):
+    """Prefix length of the block of pod addresses that one node gets."""
+
+    ipv4: Annotated[int, Field(strict=True, ge=16, le=30)] = 26
+    """IPv4 block: 26 holds 62 pods."""
+    ipv6: Annotated[int, Field(strict=True, ge=64, le=126)] = 122
+    """IPv6 block: 122 holds 62 pods."""
+
+
+class Overlay(Model):
+    """The SRv6 overlay between nodes."""
+
+    localsids: Prefix6
+    """Pool of service SIDs; each node gets one block of it."""
+    localsid_block_size: Annotated[int, Field(strict=True, ge=48, le=112)] = 64
+    """Prefix length of the block of one node."""
+    policies: Prefix6
+    """Pool of binding SIDs (BSIDs); must not be routed."""
+    encapsulation: Literal["full", "reduced", "usid"] = "full"
+    """H.Encaps as the data plane writes it; `reduced` leaves the first SID out of the SRH, `usid` packs SIDs (RFC 9800)."""
+    mesh: Label | None = None
+    """Clusters that name the same mesh build tunnels to each other's nodes."""
+    hop_limit: Annotated[int, Field(strict=True, ge=1, le=255)] = 64
+    """Hop limit of the outer header."""
+
+
+class BgpPeer(Model):
+    """A BGP neighbour of the cluster's nodes: a route reflector, an access router, or the injector of TE policies."""
+
+    name: Label
+    """Name of the peering."""
+    address: IP
+    """Address of the neighbour."""
+    asn: Asn
+    """AS number of the neighbour."""
+    port: Port | None = None
+    """TCP port of the neighbour, where it is not 179."""
+    nodes: Annotated[Selector, Ref("Node")] | None = None
+    """Nodes that peer with it; all, where not said."""
+    password: SecretRef | None = None
+    """TCP MD5 password, by reference."""
+
+
+class Bgp(Model):
+    """BGP of the cluster."""
+
+    asn: Asn = 64512
+    """AS number of the nodes."""
+    node_mesh: bool = Field(default=True, strict=True)
+    """Every node peers with every other."""
+    peers: tuple[BgpPeer, ...] = ()
+    """Neighbours outside the cluster."""
+    injector: IPv6 | None = None
+    """Next hop that injected SR policies carry; needed to inject TE policies (SAFI 73)."""
+
+
+class Versions(Model):
+    """Versions of what runs in the cluster; decide what can be rendered."""
+
+    kubernetes: Version | None = None
+    """Kubernetes."""
+    calico: Version | None = None
+    """Calico."""
+    calico_vpp: Version | None = None
+    """Calico-VPP: 3.32.0 or newer for the SRv6 overlay."""
+    vpp: Version | None = None
+    """VPP."""
+
+
+class SriovOperator(Model):
+    """How SR-IOV is managed in the cluster."""
+
+    manager: Literal["operator", "device-plugin"] = "operator"
+    """The SR-IOV network operator, or the bare device plugin with our NADs."""
+    namespace: Label = "sriov-network-operator"
+    """Namespace of the operator."""
+    resource_prefix: Name | None = None
+    """Prefix of extended resources: openshift.io with the operator, intel.com without, where not said."""
+
+    @property
+    def prefix(self) -> str:
+        """The prefix in force."""
+        return self.resource_prefix or ("openshift.io" if self.manager == "operator" else "intel.com")
+
+
+class Installed(Model):
+    """What the cluster offers to networks; asking for more is a compile error."""
+
+    multus: bool = Field(default=True, strict=True)
+    """Multus, which reads NADs."""
+    sriov: SriovOperator | None = None
+    """SR-IOV."""
+    ipam: Literal["whereabouts", "nv-ipam"] | None = None
+    """Cluster-wide IPAM that serves networks with `ipam: central`."""
+    bond: bool = Field(default=False, strict=True)
+    """The bond CNI plugin."""
+
+
+class Namespace(Model):
+    """A namespace that networks may be offered in."""
+
+    name: Label
+    """Name."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels."""
+
+
+class ClusterSpec(Spec):
+    """A Kubernetes cluster."""
+
+    nodes: Annotated[Selector, Ref("Node")]
+    """Its nodes. A node belongs to one cluster."""
+    dataplane: Dataplane
+    """What forwards the traffic of pods."""
+    control_plane: ControlPlane
+    """How overlay state reaches the nodes."""
+    pod_cidrs: Cidrs
+    """Address space of pods."""
+    service_cidrs: Cidrs | None = None
+    """Address space of services."""
+    block_sizes: BlockSizes = BlockSizes()
+    """Pod addresses per node."""
+    srv6: Overlay | None = None
+    """SRv6 overlay; the cluster takes part in no overlay where not said."""
+    pod_mtu: Mtu | None = None
+    """Pin the MTU of pods; computed from underlay and encapsulation where not said."""
+    uplink_interface: Text = "eth0"
+    """Uplink that Calico-VPP takes over (`calico-vpp` only)."""
+    bgp: Bgp = Bgp()
+    """BGP."""
+    versions: Versions = Versions()
+    """Versions."""
+    installed: Installed = Installed()
+    """What networks can use."""
+    namespaces: tuple[Namespace, ...] = ()
+    """Namespaces that networks are offered in."""
+
+    example: ClassVar[str] = """\
+apiVersion: intentc.dev/v1alpha1
+kind: Cluster
+metadata:
+  name: edge
+spec:
+  nodes:
+    matchLabels:
+      cluster: edge
+  dataplane: vpp
+  controlPlane: kubernetes
+  podCidrs:
+    ipv4: 10.64.0.0/16
+    ipv6: fd64::/48
+  blockSizes:
+    ipv4: 24
+    ipv6: 112
+  srv6:
+    localsids: fcdd::/48
+    policies: cafe:1::/112
+  installed:
+    sriov:
+      manager: operator
+    ipam: whereabouts
+  namespaces:
+    - name: upf
+"""

@@ -1,0 +1,171 @@
+"""Fabric: a data-centre fabric (Apstra, or an open EVPN fabric on FRR) — switches, ports, id pools, defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from intent.model import Model, Spec
+from intent.scalars import (
+    Asn,
+    BitsPerSecond,
+    IPv4,
+    Label,
+    Mac,
+    Mtu,
+    PortRange,
+    Text,
+    VlanRanges,
+    VniRanges,
+    wrong,
+)
+
+
+class SwitchPort(Model):
+    """A port, or many alike, that differs from the defaults of the fabric."""
+
+    name: PortRange
+    """Port, or a range of ports in brackets: `Ethernet[1-48]`."""
+    mtu: Mtu | None = None
+    """IP MTU of the port."""
+    speed: BitsPerSecond | None = None
+    """Speed."""
+    vlans: VlanRanges | None = None
+    """VLANs that may be configured on the port; all of the pool where not said."""
+    description: Text | None = None
+    """For people."""
+
+    def covers(self, port: str) -> bool:
+        """Say whether the entry speaks of this port."""
+        if "[" not in self.name:
+            return port == self.name
+        stem, _, span = self.name.rstrip("]").partition("[")
+        first, last = map(int, span.split("-"))
+        number = port.removeprefix(stem)
+        return port.startswith(stem) and number.isdigit() and first <= int(number) <= last
+
+
+class Switch(Model):
+    """One switch."""
+
+    name: Label
+    """Name (label in Apstra, host name in FRR)."""
+    role: Literal["leaf", "spine", "border"] = "leaf"
+    """Role; servers hang off leaves, the outside off border leaves."""
+    loopback: IPv4 | None = None
+    """Router id and EVPN peering address; needed by provider frr."""
+    vtep: IPv4 | None = None
+    """VXLAN tunnel endpoint; the loopback where not said."""
+    asn: Asn | None = None
+    """AS number; needed by provider frr."""
+    vlans: VlanRanges | None = None
+    """VLANs that may be used on this switch; all of the pool where not said."""
+    ports: tuple[SwitchPort, ...] = ()
+    """Ports that differ from the defaults."""
+
+    def port(self, name: str) -> SwitchPort | None:
+        """Return the first entry that speaks of a port."""
+        return next((entry for entry in self.ports if entry.covers(name)), None)
+
+
+class RedundancyGroup(Model):
+    """Two leaves that servers are dual-homed to."""
+
+    name: Label
+    """Name (label of the redundancy group in Apstra)."""
+    type: Literal["esi", "mlag"] = "esi"
+    """How the pair shares a LAG."""
+    switches: tuple[Label, Label]
+    """The two leaves."""
+
+
+class FabricPools(Model):
+    """Ids of this fabric, where they differ from those of the project."""
+
+    vlan: VlanRanges | None = None
+    """VLANs."""
+    vni: VniRanges | None = None
+    """Layer-2 VNIs."""
+    l3vni: VniRanges | None = None
+    """Layer-3 VNIs."""
+
+
+class FabricDefaults(Model):
+    """What holds for ports and networks that do not say otherwise."""
+
+    port_mtu: Mtu = 9000
+    """IP MTU of server ports."""
+    underlay_mtu: Mtu = 9216
+    """IP MTU between switches: must hold the port MTU and 50 bytes of VXLAN."""
+    gateway_mac: Mac = "00:1c:73:00:dc:01"
+    """MAC of anycast gateways."""
+
+
+class Apstra(Model):
+    """Where the blueprint is in Apstra."""
+
+    blueprint: Text
+    """Label of the blueprint."""
+
+
+class FabricSpec(Spec):
+    """A fabric."""
+
+    provider: Literal["apstra", "frr"]
+    """Who configures it."""
+    apstra: Apstra | None = None
+    """Apstra's side (provider apstra)."""
+    site: Label | None = None
+    """Data centre."""
+    switches: Annotated[tuple[Switch, ...], Field(min_length=1)]
+    """Switches."""
+    redundancy_groups: tuple[RedundancyGroup, ...] = ()
+    """Pairs of leaves."""
+    pools: FabricPools = FabricPools()
+    """Ids of this fabric."""
+    defaults: FabricDefaults = FabricDefaults()
+    """Defaults."""
+
+    example: ClassVar[str] = """\
+apiVersion: intentc.dev/v1alpha1
+kind: Fabric
+metadata:
+  name: dc1
+spec:
+  provider: apstra
+  apstra:
+    blueprint: metro-dc1
+  switches:
+    - name: leaf1
+      ports:
+        - name: "Ethernet[1-48]"
+          mtu: 9100
+          vlans: 100-1999
+    - name: leaf2
+    - name: border1
+      role: border
+  redundancyGroups:
+    - name: rack1
+      switches: [leaf1, leaf2]
+  pools:
+    vlan: 100-1999
+"""
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.provider == "apstra") != (self.apstra is not None):
+            raise wrong("provider apstra needs the field apstra, and only it takes it")
+        names = [switch.name for switch in self.switches]
+        for name in names:
+            if names.count(name) > 1:
+                raise wrong(f"switch {name!r} is said twice")
+        for group in self.redundancy_groups:
+            for name in group.switches:
+                if name not in names:
+                    raise wrong(f"redundancy group {group.name!r} names switch {name!r}, which the fabric does not have")
+        if self.provider == "frr":
+            for switch in self.switches:
+                if not (switch.loopback and switch.asn):
+                    raise wrong(f"switch {switch.name!r} needs loopback and asn, because the provider is frr")
+        return self

@@ -1,0 +1,95 @@
+"""Project (`intentc.yaml`): the root of a repository — which files hold intent, which ids we own, where changes go."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from intent.model import Model, Ref, Spec
+from intent.scalars import (
+    Name,
+    Ranges,
+    TableRanges,
+    Text,
+    VlanRanges,
+    VniRanges,
+    ranges_of,
+    wrong,
+)
+
+
+Family = Literal["vpp", "kubernetes", "fabric", "apstra", "frr"]
+"""What a target takes: node data planes, Kubernetes objects, the neutral fabric blueprint, Apstra, FRR text."""
+
+
+class Pools(Model):
+    """Ids that intentc hands out where nothing is pinned. Fabrics and clusters may narrow them."""
+
+    vlan: VlanRanges = ranges_of((100, 3999))
+    """VLAN ids of networks in fabrics."""
+    vni: VniRanges = ranges_of((1_000_000, 1_999_999))
+    """Layer-2 VNIs, unique over all fabrics."""
+    l3vni: VniRanges = ranges_of((2_000_000, 2_099_999))
+    """Layer-3 VNIs of routing zones, unique over all fabrics."""
+    table_id: TableRanges = ranges_of((1000, 9999))
+    """Routing tables of overlay VRFs on nodes."""
+    sid_function: TableRanges = ranges_of((256, 65_534))
+    """Function part of service SIDs, the same on every node of a cluster."""
+
+
+class Target(Model):
+    """One place that rendered objects are applied to."""
+
+    name: Name
+    """Name in plans and reports."""
+    type: Literal["directory"] = "directory"
+    """Driver: `directory` keeps a tree of rendered files."""
+    path: Text = "rendered"
+    """Folder of a `directory` target, relative to the repository."""
+    families: tuple[Family, ...] = ()
+    """Take only these kinds of output; all, where it is empty."""
+    clusters: tuple[Annotated[Name, Ref("Cluster")], ...] = ()
+    """Take only these clusters and their nodes; all, where it is empty."""
+    fabrics: tuple[Annotated[Name, Ref("Fabric")], ...] = ()
+    """Take only these fabrics; all, where it is empty."""
+
+
+class ProjectSpec(Spec):
+    """Which files hold intent, which ids may be allocated, and where changes go."""
+
+    intent: tuple[Text, ...] = ("intent/**/*.yaml", "intent/**/*.yml")
+    """Files of intent, as patterns relative to this file."""
+    facts: tuple[Text, ...] = ("facts/*.yaml",)
+    """Files of facts: what others decide (Calico's SIDs, pod placements, link states)."""
+    ledger: Text = "intentc.lock"
+    """The file of leases; written by `intentc ledger update` only."""
+    pools: Pools = Pools()
+    """Ranges of ids that are allocated where nothing is pinned."""
+    targets: tuple[Target, ...] = Field(default=(Target(name="default"),))
+    """Where changes go; by default a folder `rendered`."""
+
+    example: ClassVar[str] = """\
+apiVersion: intentc.dev/v1alpha1
+kind: Project
+metadata:
+  name: metro
+spec:
+  pools:
+    vni: 100000-199999
+    vlan: [100-1999, 3000-3499]
+  targets:
+    - name: review
+      type: directory
+      path: rendered
+"""
+
+    @model_validator(mode="after")
+    def _targets(self) -> Self:
+        names = [target.name for target in self.targets]
+        if len(set(names)) != len(names):
+            raise wrong("two targets have the same name")
+        for pattern in (*self.intent, *self.facts, self.ledger, *(target.path for target in self.targets)):
+            if pattern.startswith("/") or ".." in pattern.split("/"):
+                raise wrong(f"{pattern!r} leaves the repository", "paths are relative to intentc.yaml")
+        return self

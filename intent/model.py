@@ -1,0 +1,192 @@
+"""What every intent kind is made of: frozen models, metadata, references, selectors, and the `Intent` itself.
+
+References are declared where they stand (`Annotated[str, Ref("Fabric")]`): the resolver, the reference pages
+and the dependency picture all read that one declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from intent.scalars import Name, Text, wrong
+from intent.source import Document, FieldPath, Span
+
+API_VERSION: Final = "intentc.dev/v1alpha1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Marks a field whose text names a document of one of these kinds."""
+
+    kinds: tuple[str, ...]
+
+    def __init__(self, *kinds: str) -> None:
+        """Name the kinds that the field may point to."""
+        object.__setattr__(self, "kinds", kinds)
+
+
+class Model(BaseModel):
+    """Base of all that is written in intent: frozen, camelCase outside, unknown fields refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=False,
+        validate_by_alias=True,
+        coerce_numbers_to_str=True,  # lossless: the loader makes numbers of canonical integers only
+        hide_input_in_errors=True,
+        validate_default=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class Spec(Model):
+    """Base of the `spec` of every kind."""
+
+    example: ClassVar[str] = ""
+    """A document that validates; shown on the reference page and tested."""
+
+
+class LabelSelectorRule(Model):
+    """One rule on a label."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _values(self) -> Self:
+        if (self.operator in ("In", "NotIn")) != bool(self.values):
+            raise wrong("In and NotIn take values; Exists and DoesNotExist take none")
+        return self
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Say whether labels fulfil the rule."""
+        present = self.key in labels
+        if self.operator == "Exists":
+            return present
+        if self.operator == "DoesNotExist":
+            return not present
+        return (labels.get(self.key) in self.values) == (self.operator == "In")
+
+
+class Selector(Model):
+    """Chooses documents: all of them, by name, or by label (every given condition must hold)."""
+
+    all: Literal[True] | None = None
+    """Choose every document of the kind."""
+    names: tuple[Name, ...] = ()
+    """Choose by name; an unknown name is an error."""
+    match_labels: dict[str, str] = Field(default_factory=dict)
+    """Labels that must be equal."""
+    match_expressions: tuple[LabelSelectorRule, ...] = ()
+    """Rules on labels, as in Kubernetes."""
+
+    @model_validator(mode="after")
+    def _said(self) -> Self:
+        by_label = bool(self.match_labels or self.match_expressions)
+        if not (self.all or self.names or by_label):
+            raise wrong("this selector says nothing", "write all: true, names, matchLabels or matchExpressions")
+        if self.all and (self.names or by_label):
+            raise wrong("all: true cannot stand beside other conditions")
+        return self
+
+    def chooses(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Say whether the selector chooses a document with this name and these labels."""
+        if self.names and name not in self.names:
+            return False
+        return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
+            rule.holds(labels) for rule in self.match_expressions
+        )
+
+
+class SecretRef(Model):
+    """Where a secret is found when it is needed; the value itself never stands in intent."""
+
+    env: str | None = None
+    """Environment variable of the applier."""
+    file: str | None = None
+    """File on the applier."""
+    kubernetes: str | None = Field(default=None, pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._-]+$")
+    """Kubernetes Secret, as namespace/name/key."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(place is not None for place in (self.env, self.file, self.kubernetes)) != 1:
+            raise wrong("a secret is referred to by exactly one of env, file and kubernetes")
+        return self
+
+    def __str__(self) -> str:
+        """Write the reference; there is no value to leak."""
+        return f"env:{self.env}" if self.env else f"file:{self.file}" if self.file else f"kubernetes:{self.kubernetes}"
+
+
+class Metadata(Model):
+    """What every document says of itself."""
+
+    name: Name
+    """Unique among the documents of its kind."""
+    uid: Name | None = None
+    """Stable identity: ledger leases follow it when the document is renamed. The name, where it is not given."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels for selectors."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Notes for people and other tools; never interpreted."""
+    moved: tuple[Text, ...] = ()
+    """Earlier names: of the document, or of a part of it as `part/old=new` (`subnet/old=new`, `node/old=new`)."""
+    protect: bool = Field(default=False, strict=True)
+    """Nothing that this document causes may be deleted without a named approval."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intent:
+    """One validated document of one kind, with its places."""
+
+    kind: str
+    name: str
+    meta: Metadata
+    spec: Any
+    """The validated model of the kind."""
+    doc: Document
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the braces of a ranged document were replaced by (`{n}` → 7)."""
+
+    @property
+    def uid(self) -> str:
+        """The stable identity: what ledger leases and resources are named after."""
+        return self.meta.uid or self.name
+
+    @property
+    def subject(self) -> str:
+        """Kind and stable identity, as one path."""
+        return f"{self.kind}/{self.uid}"
+
+    def span(self, *path: str | int, key: bool = False) -> Span:
+        """Return the place of a field (of its key), or of the deepest part of the path that was written."""
+        return self.doc.span(path, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why a field of a rendered object has its value: a place in intent, and the rule where it is not copied.
+
+    `field` is a dotted path in the rendered object; empty stands for the object as a whole.
+    """
+
+    field: str
+    intent: Intent
+    path: FieldPath = ()
+    rule: str = ""
+
+    @property
+    def span(self) -> Span:
+        """Return the place in intent."""
+        return self.intent.doc.span(self.path)
+
+

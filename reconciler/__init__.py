@@ -1,0 +1,1 @@
+"""Make it so: plan, apply, observe, and the drivers that reach the targets."""
