@@ -17,8 +17,10 @@ from compiler.ledger import Lease, Ledger, other_place
 from compiler.requests import Request, Value
 from compiler.resolved import Resolved
 from intent.diagnostics import Related, Report
+from intent.source import Span
 
 SLOTS: Final = ("vni", "vlan", "l3vni", "zone_vlan", "table", "function", "localsids", "pods", "block", "bsid")
+_SHOWN: Final = 10
 _UPDATE: Final = "run `intentc ledger update` and commit intentc.lock"
 
 
@@ -41,17 +43,28 @@ def allocate(resolved: Resolved, ledger: Ledger, report: Report) -> Allocated | 
     requests = sorted(demand(resolved), key=lambda request: (request.owner, request.pool))
     books = _open(requests, ledger, None, report)
     values: dict[str, dict[tuple[str, ...], Any]] = {slot: {} for slot in SLOTS}
-    missing: defaultdict[str, list[Request]] = defaultdict(list)
+    missing: list[Request] = []
     for request in requests:
         value = request.pinned if request.pinned is not None else _leased(request, books)
         if value is None:
-            missing[request.owner].append(request)
+            missing.append(request)
         else:
             values[request.slot][request.key] = value
-    for who, several in missing.items():
-        pools = ", ".join(sorted({request.pool for request in several}))
-        report.error("IC2503", several[0].intent.span("metadata", "name"), f"{who} has no lease of: {pools}", _UPDATE)
+    _report_missing(missing, ledger, report)
     return None if report.failed else Allocated.of(resolved, values)
+
+
+def _report_missing(missing: Iterable[Request], ledger: Ledger, report: Report) -> None:
+    """Report leases that nobody drew yet: once per document, and the first documents only."""
+    documents: defaultdict[int, list[Request]] = defaultdict(list)
+    for request in missing:
+        documents[id(request.intent)].append(request)
+    for several in list(documents.values())[:_SHOWN]:
+        first, pools = several[0], ", ".join(sorted({request.pool for request in several}))
+        count = f"{len(several)} leases are" if len(several) > 1 else "a lease is"
+        report.error("IC2503", first.intent.span("metadata", "name"), f"{count} missing ({pools}), the first for {first.owner}", _UPDATE)
+    if len(documents) > _SHOWN:
+        report.error("IC2503", Span(ledger.file), f"leases are missing for {len(documents) - _SHOWN} more documents", _UPDATE)
 
 
 def update(resolved: Resolved, ledger: Ledger, settled: Ledger | None, report: Report) -> tuple[Lease, ...]:

@@ -143,9 +143,12 @@ class Request:
         return tuple(f"{self.pool}@{domain}" if domain else self.pool for domain in self.domains)
 
     def start(self) -> int:
-        """Return where to begin to look for a free value: branches that add different things rarely meet."""
+        """Return where to begin to look for a free value: branches that add different things rarely meet.
+
+        In very large spaces only the first million values are aimed at, so that ids stay short to read.
+        """
         mark = hashlib.sha256(f"{self.owner} {self.pool}".encode()).digest()
-        return int.from_bytes(mark[:8]) % self.space.size if self.space.size else 0
+        return int.from_bytes(mark[:8]) % min(self.space.size, 1 << 20) if self.space.size else 0
 
 
 def owner(*parts: Intent | str) -> tuple[str, tuple[str, ...]]:

@@ -43,15 +43,21 @@ class Report:
 
     found: list[Diagnostic] = field(default_factory=list)
 
-    def error(self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()) -> None:
+    def error(
+        self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()
+    ) -> None:
         """Add an error: the line stops at the end of the pass that found it."""
         self.found.append(Diagnostic(code, message, span, "error", hint, tuple(related)))
 
-    def warning(self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()) -> None:
+    def warning(
+        self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()
+    ) -> None:
         """Add a warning: the line goes on."""
         self.found.append(Diagnostic(code, message, span, "warning", hint, tuple(related)))
 
-    def note(self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()) -> None:
+    def note(
+        self, code: str, span: Span, message: str, hint: str = "", related: Iterable[Related] = ()
+    ) -> None:
         """Add a note: something to know, nothing to mend."""
         self.found.append(Diagnostic(code, message, span, "note", hint, tuple(related)))
 

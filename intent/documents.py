@@ -50,7 +50,12 @@ def parse(source: Source, report: Report) -> list[Document]:
         row = source.text.count("\n", 0, hidden.start())
         column = hidden.start() - (source.text.rfind("\n", 0, hidden.start()) + 1)
         code = f"U+{ord(hidden.group()):04X}"
-        report.error("IC1013", Span(source.file, row + 1, column + 1), f"invisible or direction-changing character {code}", "delete it: reviewers would not see what is really written")
+        report.error(
+            "IC1013",
+            Span(source.file, row + 1, column + 1),
+            f"invisible or direction-changing character {code}",
+            "delete it: reviewers would not see what is really written",
+        )
         return []
     builder = _Builder(source.file, report)
     try:
@@ -121,7 +126,12 @@ class _Builder:
         """Return the value of a scalar: text unless it is a plain truth value, null or canonical integer."""
         text: str = event.value
         if event.tag and event.tag != "tag:yaml.org,2002:str":
-            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", "write the plain value: the field decides its type")
+            self.report.error(
+                "IC1009",
+                self.place(event),
+                f"tag {event.tag!r} is not allowed",
+                "write the plain value: the field decides its type",
+            )
             return None
         if not event.implicit[0]:
             return text
@@ -154,7 +164,12 @@ class _Builder:
     def refuse(self, event: Any, key: str, places: dict[str, Any]) -> None:
         """Report a key that cannot stand where it does."""
         if key == "<<":
-            self.report.error("IC1008", self.place(event), "merge keys are not allowed", "write the fields out, or use a NodeProfile for what nodes share")
+            self.report.error(
+                "IC1008",
+                self.place(event),
+                "merge keys are not allowed",
+                "write the fields out, or use a NodeProfile for what nodes share",
+            )
             return
         first = Related(self.place(places[key]), "first said here")
         self.report.error("IC1007", self.place(event), f"{key!r} is said twice", "keep one of them", [first])
@@ -176,7 +191,12 @@ class _Builder:
         size = _size(value)
         self.aliased += size
         if self.aliased > MAX_ALIASED:
-            self.report.error("IC1012", self.place(event), f"the aliases of this file add more than {MAX_ALIASED} nodes", "write the values out")
+            self.report.error(
+                "IC1012",
+                self.place(event),
+                f"the aliases of this file add more than {MAX_ALIASED} nodes",
+                "write the values out",
+            )
             raise _Stop
         for _ in range(size - 1):
             self.marks.extend((event.start_mark.line, event.start_mark.column))
@@ -188,7 +208,12 @@ class _Builder:
             self.report.error("IC1011", self.place(event), f"nested more than {MAX_DEPTH} levels deep")
             raise _Stop
         if event.tag:
-            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", "write the plain value: the field decides its type")
+            self.report.error(
+                "IC1009",
+                self.place(event),
+                f"tag {event.tag!r} is not allowed",
+                "write the plain value: the field decides its type",
+            )
 
     def place(self, event: Any) -> Span:
         """Return the place where an event starts."""

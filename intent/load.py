@@ -68,7 +68,9 @@ def _kind(document: Document, report: Report) -> str | None:
     """Return the kind of a document that has one we know."""
     data = document.data
     if not isinstance(data, dict):
-        report.error("IC1015", document.span(), "a document must be a mapping with apiVersion, kind, metadata and spec")
+        report.error(
+            "IC1015", document.span(), "a document must be a mapping with apiVersion, kind, metadata and spec"
+        )
         return None
     version = data.get("apiVersion")
     if version != API_VERSION:
@@ -78,7 +80,12 @@ def _kind(document: Document, report: Report) -> str | None:
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         said = f"kind {kind!r} is not known" if "kind" in data else "kind is missing"
-        report.error("IC1017", document.span(("kind",)), said, did_you_mean(str(kind), KINDS) or f"kinds: {', '.join(KINDS)}")
+        report.error(
+            "IC1017",
+            document.span(("kind",)),
+            said,
+            did_you_mean(str(kind), KINDS) or f"kinds: {', '.join(KINDS)}",
+        )
         return None
     return kind
 
@@ -95,10 +102,17 @@ def _expand(document: Document, kind: str, report: Report) -> Iterator[tuple[dic
     metadata = data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if isinstance(name, str) and not _COUNTER.search(name):
-        report.error("IC1025", document.span(("metadata", "name")), f"{name!r} stands for {last - first + 1} servers, but they all get the same name", f"write for example {name}-{{n}}")
+        report.error(
+            "IC1025",
+            document.span(("metadata", "name")),
+            f"{name!r} stands for {last - first + 1} servers, but they all get the same name",
+            f"write for example {name}-{{n}}",
+        )
         return
     if last - first >= MAX_RANGE:
-        report.error("IC1026", document.span(("spec", "range")), f"a range may hold at most {MAX_RANGE} servers")
+        report.error(
+            "IC1026", document.span(("spec", "range")), f"a range may hold at most {MAX_RANGE} servers"
+        )
         return
     for number in range(first, last + 1):
         yield {"n": str(number)}, _fill(data, number)
@@ -129,10 +143,22 @@ def _unique(intents: list[Intent], report: Report) -> tuple[Intent, ...]:
         twin = names.setdefault((intent.kind, intent.name), intent)
         if twin is not intent:
             place = Related(twin.span("metadata", "name"), "also defined here")
-            report.error("IC1018", intent.span("metadata", "name"), f"{intent.kind} {intent.name!r} is defined twice", "rename or remove one of them", [place])
+            report.error(
+                "IC1018",
+                intent.span("metadata", "name"),
+                f"{intent.kind} {intent.name!r} is defined twice",
+                "rename or remove one of them",
+                [place],
+            )
             continue
         twin = uids.setdefault((intent.kind, intent.uid), intent)
         if twin is not intent:
             place = Related(twin.span("metadata", "uid"), "also taken here")
-            report.error("IC1019", intent.span("metadata", "uid"), f"uid {intent.uid!r} of {intent.kind} {intent.name!r} is taken", "a uid belongs to one document for ever", [place])
+            report.error(
+                "IC1019",
+                intent.span("metadata", "uid"),
+                f"uid {intent.uid!r} of {intent.kind} {intent.name!r} is taken",
+                "a uid belongs to one document for ever",
+                [place],
+            )
     return tuple(names[key] for key in sorted(names))

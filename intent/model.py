@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from intent.scalars import Name, Text, wrong
 from intent.source import Document, FieldPath, Span
@@ -29,6 +30,18 @@ class Ref:
         """Name the kinds that the field may point to."""
         object.__setattr__(self, "kinds", kinds)
 
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Carry the mark into the JSON Schema, from which the reference pages are made."""
+        return {**handler(core), "x-ref": list(self.kinds)}
+
+
+def camel(name: str) -> str:
+    """Return the name of a field as it is written in YAML: `spoof_check` becomes `spoofCheck`, `l3vni` stays."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
 
 class Model(BaseModel):
     """Base of all that is written in intent: frozen, camelCase outside, unknown fields refused."""
@@ -36,7 +49,7 @@ class Model(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        alias_generator=to_camel,
+        alias_generator=camel,
         validate_by_name=False,
         validate_by_alias=True,
         coerce_numbers_to_str=True,  # lossless: the loader makes numbers of canonical integers only
@@ -56,9 +69,12 @@ class Spec(Model):
 class LabelSelectorRule(Model):
     """One rule on a label."""
 
-    key: str
+    key: Text
+    """Key of the label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label must compare."""
     values: tuple[str, ...] = ()
+    """Values for In and NotIn."""
 
     @model_validator(mode="after")
     def _values(self) -> Self:
@@ -92,9 +108,11 @@ class Selector(Model):
     def _said(self) -> Self:
         by_label = bool(self.match_labels or self.match_expressions)
         if not (self.all or self.names or by_label):
-            raise wrong("this selector says nothing", "write all: true, names, matchLabels or matchExpressions")
+            raise wrong(
+                "this selector says nothing", "write all: true, names, matchLabels or matchExpressions"
+            )
         if self.all and (self.names or by_label):
-            raise wrong("all: true cannot stand beside other conditions")
+            raise wrong("all: true cannot stand beside other conditions", "remove all, or the others", "all")
         return self
 
     def chooses(self, name: str, labels: Mapping[str, str]) -> bool:
@@ -124,7 +142,13 @@ class SecretRef(Model):
 
     def __str__(self) -> str:
         """Write the reference; there is no value to leak."""
-        return f"env:{self.env}" if self.env else f"file:{self.file}" if self.file else f"kubernetes:{self.kubernetes}"
+        return (
+            f"env:{self.env}"
+            if self.env
+            else f"file:{self.file}"
+            if self.file
+            else f"kubernetes:{self.kubernetes}"
+        )
 
 
 class Metadata(Model):
@@ -133,13 +157,13 @@ class Metadata(Model):
     name: Name
     """Unique among the documents of its kind."""
     uid: Name | None = None
-    """Stable identity: ledger leases follow it when the document is renamed. The name, where it is not given."""
+    """Stable identity: leases follow it when the document is renamed. The name, where it is not given."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels for selectors."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Notes for people and other tools; never interpreted."""
     moved: tuple[Text, ...] = ()
-    """Earlier names: of the document, or of a part of it as `part/old=new` (`subnet/old=new`, `node/old=new`)."""
+    """Earlier names of the document, or of a part of it as `part/old=new` (`subnet/old=new`)."""
     protect: bool = Field(default=False, strict=True)
     """Nothing that this document causes may be deleted without a named approval."""
 
@@ -188,5 +212,3 @@ class Origin:
     def span(self) -> Span:
         """Return the place in intent."""
         return self.intent.doc.span(self.path)
-
-

@@ -38,11 +38,18 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
             report.error("IC1020", document.span(path, key=True), f"unknown field {path[-1]!r}", hint)
         elif kind == "missing":
             where = ".".join(map(str, path)) or "the document"
-            report.error("IC1021", document.span(path, key=bool(path)), f"field {rest!r} is missing in {where}")
+            report.error(
+                "IC1021", document.span(path, key=bool(path)), f"field {rest!r} is missing in {where}"
+            )
         elif kind == "intent":
             context = error.get("ctx", {})
             together = isinstance(error.get("input"), Mapping | BaseModel)
-            report.error("IC1024" if together else "IC1023", document.span(path), str(context["text"]), _brace_hint(error) or str(context["hint"]))
+            report.error(
+                "IC1024" if together else "IC1023",
+                document.span(path),
+                str(context["text"]),
+                _brace_hint(error) or str(context["hint"]),
+            )
         else:
             message, hint = _words(error)
             report.error("IC1022", document.span(path), message, _brace_hint(error) or hint)
@@ -50,7 +57,9 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
 
 def _brace_hint(error: ErrorDetails) -> str:
     value = error.get("input")
-    return "{n} is filled in only where spec.range is said" if isinstance(value, str) and "{n" in value else ""
+    return (
+        "{n} is filled in only where spec.range is said" if isinstance(value, str) and "{n" in value else ""
+    )
 
 
 def _words(error: ErrorDetails) -> tuple[str, str]:
@@ -64,11 +73,15 @@ def _words(error: ErrorDetails) -> tuple[str, str]:
             hint = f"write {int(value)}: numbers have no leading zeros and no quotes"
         return f"expected {_EXPECTED[kind]}, found {_found(value)}", hint
     if kind in ("literal_error", "enum"):
-        words = [item.strip("'") for item in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
+        words = [
+            item.strip("'") for item in str(context.get("expected", "")).replace(" or ", ", ").split(", ")
+        ]
         return f"{_found(value)} is not one of {', '.join(words)}", did_you_mean(str(value), words)
     if kind == "union_tag_invalid":
         words = [item.strip(" '") for item in str(context.get("expected_tags", "")).split(",")]
-        return f"{context.get('discriminator', 'type')} {context.get('tag')!r} is not known", did_you_mean(str(context.get("tag")), words)
+        return f"{context.get('discriminator', 'type')} {context.get('tag')!r} is not known", did_you_mean(
+            str(context.get("tag")), words
+        )
     if kind == "union_tag_not_found":
         return f"field {str(context.get('discriminator', 'type')).strip(chr(39))!r} is missing", ""
     if kind in ("greater_than_equal", "less_than_equal"):
@@ -96,7 +109,9 @@ def _path(data: Any, location: tuple[int | str, ...]) -> tuple[FieldPath, str]:
     path: list[int | str] = []
     rest = ""
     for step in location:
-        if (isinstance(data, Mapping) and step in data) or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+        if (isinstance(data, Mapping) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
             path.append(step)
             data = data[step]
         else:

@@ -41,7 +41,9 @@ class Repository:
         return spec
 
 
-def open_repository(root: Path, report: Report, base: Path | None = None) -> tuple[Repository | None, Mapping[str, str]]:
+def open_repository(
+    root: Path, report: Report, base: Path | None = None
+) -> tuple[Repository | None, Mapping[str, str]]:
     """Read the repository at `root`; return it (None where its project is unusable) and the texts that were read.
 
     `base`: the folder that shown file names are relative to.
@@ -51,7 +53,12 @@ def open_repository(root: Path, report: Report, base: Path | None = None) -> tup
         if (root / PROJECT_FILE).exists():
             _refuse(source, report)
         else:
-            report.error("IC1030", Span(source.file), "there is no intentc.yaml here", "run intentc in the root of a repository, or make one with `intentc init`")
+            report.error(
+                "IC1030",
+                Span(source.file),
+                "there is no intentc.yaml here",
+                "run intentc in the root of a repository, or make one with `intentc init`",
+            )
         return None, {}
     texts = {source.file: source.text}
     documents = load([source], report)
@@ -59,7 +66,9 @@ def open_repository(root: Path, report: Report, base: Path | None = None) -> tup
         return None, texts
     projects = [intent for intent in documents if intent.kind == "Project"]
     if len(projects) != 1 or len(documents) != 1:
-        report.error("IC1031", Span(source.file), "intentc.yaml must hold exactly one document, of kind Project")
+        report.error(
+            "IC1031", Span(source.file), "intentc.yaml must hold exactly one document, of kind Project"
+        )
         return None, texts
     spec: ProjectSpec = projects[0].spec
     sources = [*_readable(read(root, (*spec.intent, *spec.facts), base), {source.file}, report)]
@@ -67,9 +76,18 @@ def open_repository(root: Path, report: Report, base: Path | None = None) -> tup
     loaded = load(sources, report)
     for intent in loaded:
         if intent.kind == "Project":
-            report.error("IC1032", intent.span("kind"), "a Project belongs into intentc.yaml in the root of the repository")
+            report.error(
+                "IC1032",
+                intent.span("kind"),
+                "a Project belongs into intentc.yaml in the root of the repository",
+            )
     if not sources:
-        report.warning("IC1033", projects[0].span("spec", "intent"), "no file matches the patterns of intent: " + ", ".join(spec.intent), did_you_mean("intent", [entry.name for entry in root.iterdir() if entry.is_dir()]))
+        report.warning(
+            "IC1033",
+            projects[0].span("spec", "intent"),
+            "no file matches the patterns of intent: " + ", ".join(spec.intent),
+            did_you_mean("intent", [entry.name for entry in root.iterdir() if entry.is_dir()]),
+        )
     ledger = _ledger(root, spec.ledger, base, report)
     texts[ledger.file] = ledger.text
     intents = tuple(intent for intent in loaded if intent.kind not in ("Project", "Facts"))

@@ -152,7 +152,9 @@ def _shown(path: Path, base: Path) -> str:
 
 def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
     if not path.resolve().is_relative_to(home):
-        return Unreadable(shown, "IC1002", "this file lies outside the repository", "replace the symbolic link by the file")
+        return Unreadable(
+            shown, "IC1002", "this file lies outside the repository", "replace the symbolic link by the file"
+        )
     try:
         # Non-blocking, so that a FIFO somebody left in the folder cannot hang the run.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -161,12 +163,24 @@ def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            return Unreadable(shown, "IC1003", "this is not a regular file", "remove it from the folder, or narrow the patterns in intentc.yaml")
+            return Unreadable(
+                shown,
+                "IC1003",
+                "this is not a regular file",
+                "remove it from the folder, or narrow the patterns in intentc.yaml",
+            )
         if status.st_size > MAX_FILE_BYTES:
             limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
-            return Unreadable(shown, "IC1004", f"this file has {status.st_size} bytes; the limit is {limit}", "split it into several files")
+            return Unreadable(
+                shown,
+                "IC1004",
+                f"this file has {status.st_size} bytes; the limit is {limit}",
+                "split it into several files",
+            )
         raw = stream.read(MAX_FILE_BYTES + 1)
     try:
         return Source(shown, raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return Unreadable(shown, "IC1005", f"byte {error.start} is not UTF-8", "save the file as UTF-8", error.start)
+        return Unreadable(
+            shown, "IC1005", f"byte {error.start} is not UTF-8", "save the file as UTF-8", error.start
+        )

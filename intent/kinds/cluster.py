@@ -135,6 +135,8 @@ class Installed(Model):
     """SR-IOV."""
     ipam: Literal["whereabouts", "nv-ipam"] | None = None
     """Cluster-wide IPAM that serves networks with `ipam: central`."""
+    ipam_namespace: Label = "kube-system"
+    """Namespace that nv-ipam reads its pools from."""
     bond: bool = Field(default=False, strict=True)
     """The bond CNI plugin."""
 

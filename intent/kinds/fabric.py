@@ -10,6 +10,7 @@ from intent.model import Model, Spec
 from intent.scalars import (
     Asn,
     BitsPerSecond,
+    Interface,
     IPv4,
     Label,
     Mac,
@@ -61,6 +62,8 @@ class Switch(Model):
     """AS number; needed by provider frr."""
     vlans: VlanRanges | None = None
     """VLANs that may be used on this switch; all of the pool where not said."""
+    uplinks: tuple[Interface, ...] = ()
+    """Ports to other switches of the fabric: BGP sessions and uplink tracking of provider frr."""
     ports: tuple[SwitchPort, ...] = ()
     """Ports that differ from the defaults."""
 
@@ -107,6 +110,8 @@ class Apstra(Model):
 
     blueprint: Text
     """Label of the blueprint."""
+    loopback_pool: Text | None = None
+    """Label of the IP pool for the loopbacks of routing zones; assigned by hand in Apstra where not said."""
 
 
 class FabricSpec(Spec):
@@ -163,7 +168,13 @@ spec:
         for group in self.redundancy_groups:
             for name in group.switches:
                 if name not in names:
-                    raise wrong(f"redundancy group {group.name!r} names switch {name!r}, which the fabric does not have")
+                    raise wrong(
+                        f"redundancy group {group.name!r} names switch {name!r}, which the fabric does not have"
+                    )
+        paired = [name for group in self.redundancy_groups for name in group.switches]
+        for name in paired:
+            if paired.count(name) > 1:
+                raise wrong(f"switch {name!r} stands twice in redundancy groups", "a leaf has one partner")
         if self.provider == "frr":
             for switch in self.switches:
                 if not (switch.loopback and switch.asn):

@@ -55,6 +55,22 @@ class Target(Model):
     """Take only these fabrics; all, where it is empty."""
 
 
+class DeletionBrake(Model):
+    """How much of one type of object may be deleted without a named approval."""
+
+    percent: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
+    """Share of the objects of a type, in percent …"""
+    few: Annotated[int, Field(strict=True, ge=0, le=10000)] = 3
+    """… or this many of them, whatever their share is. The last object of a type always needs an approval."""
+
+
+class Gates(Model):
+    """What stops a change."""
+
+    deletion_brake: DeletionBrake = DeletionBrake()
+    """Brake on mass deletion."""
+
+
 class ProjectSpec(Spec):
     """Which files hold intent, which ids may be allocated, and where changes go."""
 
@@ -68,6 +84,8 @@ class ProjectSpec(Spec):
     """Ranges of ids that are allocated where nothing is pinned."""
     targets: tuple[Target, ...] = Field(default=(Target(name="default"),))
     """Where changes go; by default a folder `rendered`."""
+    gates: Gates = Gates()
+    """What stops a change."""
 
     example: ClassVar[str] = """\
 apiVersion: intentc.dev/v1alpha1

@@ -162,5 +162,3 @@ spec:
           interface: eth1
           igpMetric: 20
 """
-
-

@@ -130,7 +130,8 @@ class BareMetalAttachment(Model):
 
 
 Attachment = Annotated[
-    SriovAttachment | SriovBondAttachment | OverlayAttachment | BareMetalAttachment, Field(discriminator="type")
+    SriovAttachment | SriovBondAttachment | OverlayAttachment | BareMetalAttachment,
+    Field(discriminator="type"),
 ]
 
 
@@ -141,6 +142,8 @@ class AddressRange(Model):
     """First address."""
     last: IP
     """Last address."""
+    cluster: Annotated[Name, Ref("Cluster")] | None = None
+    """Only for pods of this cluster; needed where pods of several clusters share a subnet."""
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -173,6 +176,8 @@ class Ipam(Model):
     """Addresses with a known owner; reserved."""
     per_node_block_size: Annotated[int, Field(strict=True, ge=1, le=65536)] | None = None
     """Addresses that a node takes at once (nv-ipam, overlay)."""
+    routes: tuple[Prefix, ...] = ()
+    """Prefixes that pods reach through the gateway of the subnet; other networks of the zone, for example."""
 
 
 class RouteTargets(Model):

@@ -1,0 +1,1 @@
+"""Benchmarks: CPU seconds and peak memory of whole processes, as ratios where machines differ. `make bench`."""

@@ -1,0 +1,55 @@
+"""One measured run: open a repository, compile it, render it (or one node of it), and count what came out.
+
+Started by the runner as a process of its own, so that CPU seconds and memory are those of the work alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from compiler.allocate import update
+from compiler.graph import Scope
+from compiler.ledger import Ledger, write_ledger
+from compiler.passes import check_intent
+from intent.diagnostics import Report, as_text
+from intent.repository import open_repository
+from intentc.session import begin
+from renderers import render
+
+
+def draw(root: Path) -> None:
+    """Write the ledger of a generated repository (not part of what is measured)."""
+    report = Report()
+    repository, texts = open_repository(root, report)
+    resolved = check_intent(repository.project, repository.intents, repository.facts, report) if repository else None
+    if resolved is None:
+        sys.exit(as_text(report.sorted()[:5], texts))
+    (root / "intentc.lock").write_text(write_ledger(update(resolved, Ledger(), None, report)))
+
+
+def run(root: Path, scope: str | None) -> dict[str, int]:
+    """Compile and render; return how many resources of each type came out."""
+    session = begin(root)
+    graph = session.compiled.graph
+    if graph is None:
+        sys.exit(as_text(session.report.sorted()[:5], session.texts))
+    kind, _, name = (scope or "").partition("/")
+    scopes = [Scope(kind, name)] if scope else None  # type: ignore[arg-type] # the runner names scopes that exist
+    counts: dict[str, int] = {}
+    for resource in render(graph, scopes):
+        label = f"{resource.key.family} {resource.key.type}"
+        counts[label] = counts.get(label, 0) + 1
+    return counts
+
+
+if __name__ == "__main__":
+    import gc
+
+    gc.set_threshold(100_000, 50, 50)  # as intentc/cli.py does
+    what, folder, *scope = sys.argv[1:]
+    if what == "draw":
+        draw(Path(folder))
+    else:
+        json.dump(run(Path(folder), scope[0] if scope else None), sys.stdout)

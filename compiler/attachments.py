@@ -1,0 +1,212 @@
+"""Ports in use: which network is needed on which port or LAG, and who needs it.
+
+    pods where they run (facts) ∪ workloads with preProvision ∪ FabricAttachments
+
+Invariant: linear in what it yields, sorted, and the same whatever order documents and facts came in. A pod leg
+whose bond can move to another leg uses the ports of both, so a failover finds its VLAN already there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from compiler.facts import Facts
+from compiler.memo import remembered
+from compiler.resolve import pools_of
+from compiler.resolved import Lag, Network, Port, Resolved
+from intent.kinds.fabric_attachment import FabricAttachmentSpec, StaticPort
+from intent.kinds.virtual_network import SriovAttachment, SriovBondAttachment
+from intent.kinds.workload import PodInterface, WorkloadSpec
+from intent.model import Intent, Origin
+
+Point = Port | Lag
+"""Where a network enters a fabric."""
+Choice = Mapping[str, tuple[str, ...]]
+"""NICs by node."""
+
+
+class Claim(NamedTuple):
+    """One reason for a network to be on a point."""
+
+    network: str
+    point: Point
+    tagged: bool
+    reason: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PortUse:
+    """A network on a point, with everyone who needs it there."""
+
+    network: str
+    point: Point
+    tagged: bool
+    reasons: tuple[str, ...]
+    origins: tuple[Origin, ...] = field(repr=False)
+
+
+def where(point: Point) -> tuple[str, str, str]:
+    """Return fabric, switch and port of a port, or fabric, group (or switch) and name of a LAG; sorts points."""
+    if isinstance(point, Port):
+        return point
+    return point.fabric, point.group or point.members[0].switch, point.name
+
+
+@remembered
+def ports_in_use(resolved: Resolved) -> tuple[PortUse, ...]:
+    """Return every network on every point, sorted by fabric, point and network."""
+    found: defaultdict[tuple[tuple[str, str, str], str], list[Claim]] = defaultdict(list)
+    for claim in claims(resolved):
+        found[where(claim.point), claim.network].append(claim)
+    return tuple(_use(found[key]) for key in sorted(found))
+
+
+def _use(several: list[Claim]) -> PortUse:
+    first = several[0]
+    if len(several) == 1:
+        return PortUse(first.network, first.point, first.tagged, (first.reason,), (first.origin,))
+    reasons = {claim.reason: claim.origin for claim in several}
+    ordered = sorted(reasons)
+    tagged = all(claim.tagged for claim in several)
+    return PortUse(first.network, first.point, tagged, tuple(ordered), tuple(map(reasons.__getitem__, ordered)))
+
+
+def claims(resolved: Resolved) -> Iterator[Claim]:
+    """Yield every reason of every network for every point, of the networks that extend to a fabric."""
+    yield from _of_pods(resolved)
+    for intent in resolved.of("Workload").values():
+        if intent.spec.pre_provision:
+            yield from _of_workload(intent, resolved)
+    for intent in resolved.of("FabricAttachment").values():
+        yield from _of_attachment(intent, resolved)
+
+
+def entries(port: StaticPort, resolved: Resolved) -> tuple[Point, ...]:
+    """Return the points that one entry of a FabricAttachment names; none where a NIC has no cable."""
+    if port.fabric and port.switch and port.port:
+        named = Port(port.fabric, port.switch, port.port)
+        lag = lag_of_port(resolved).get(named)
+        return (lag,) if lag else (named,)
+    return resolved.points(port.node or "", port.nic or port.bond or "")
+
+
+@remembered
+def lag_of_port(resolved: Resolved) -> Mapping[Port, Lag]:
+    """Return the LAG of each port that is a member of one."""
+    return {member: lag for lag in resolved.lags.values() for member in lag.members}
+
+
+def pool_nics(attachment: object, resolved: Resolved) -> Choice:
+    """Return the NICs that an SR-IOV attachment may use, by node; a bond needs a node that is in both pools."""
+    if isinstance(attachment, SriovAttachment):
+        return resolved.pools[attachment.pool].members
+    if isinstance(attachment, SriovBondAttachment):
+        one, two = (resolved.pools[pool].members for pool in attachment.pools)
+        return {node: tuple(sorted({*nics, *two[node]})) for node, nics in one.items() if node in two}
+    return {}
+
+
+def legs(server: str, nic: str, resolved: Resolved) -> tuple[Point, ...]:
+    """Return the points of a NIC, with those of its partners in an active-backup bond of the host."""
+    for bond in resolved.servers[server].bonds.values():
+        if bond.mode == "active-backup" and nic in bond.nics:
+            return tuple(point for leg in bond.nics for point in resolved.points(server, leg))
+    return resolved.points(server, nic)
+
+
+def extended(name: str, resolved: Resolved) -> Network | None:
+    """Return the network, if it extends to a fabric."""
+    network = resolved.networks[name]
+    return network if network.spec.extend_to_fabric else None
+
+
+def _of_pods(resolved: Resolved) -> Iterator[Claim]:
+    facts = resolved.facts
+    used = _nics_of_pods(facts)
+    memo: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for index, item in enumerate(facts.placements):
+        network = extended(item.network, resolved)
+        if network is None:
+            continue
+        origin, reason = facts.origins[f"placement/{index}"], f"pod {item.namespace}/{item.pod}"
+        mine = used[item.cluster, item.namespace, item.pod, item.network]
+        for nic in (item.nic, *_other_legs(network, item.node, mine, resolved)):
+            if (item.node, nic) not in memo:
+                memo[item.node, nic] = legs(item.node, nic, resolved)
+            for point in memo[item.node, nic]:
+                yield Claim(item.network, point, tagged=True, reason=reason, origin=origin)
+
+
+def _nics_of_pods(facts: Facts) -> Mapping[tuple[str, str, str, str], set[str]]:
+    """Return the NICs that each pod has on each network."""
+    used: defaultdict[tuple[str, str, str, str], set[str]] = defaultdict(set)
+    for item in facts.placements:
+        used[item.cluster, item.namespace, item.pod, item.network].add(item.nic)
+    return used
+
+
+def _other_legs(network: Network, node: str, used: set[str], resolved: Resolved) -> tuple[str, ...]:
+    """Return the NICs of the other leg of a pod's bond, where facts name only one of its legs."""
+    for attachment in network.spec.attachments:
+        if isinstance(attachment, SriovBondAttachment):
+            one, two = (resolved.pools[pool].members.get(node, ()) for pool in attachment.pools)
+            if used.isdisjoint(one) != used.isdisjoint(two):
+                return two if used.isdisjoint(two) else one
+    return ()
+
+
+def _of_workload(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
+    origin = Origin("", intent, ("spec", "preProvision"), "every node that it may run on")
+    spec: WorkloadSpec = intent.spec
+    choices = [(entry.network, _choice(entry, spec.cluster, resolved)) for entry in spec.interfaces]
+    for node in candidates(spec, resolved):
+        for name, choice in choices:
+            if extended(name, resolved) is None:
+                continue
+            for nic in choice.get(node, ()):
+                for point in legs(node, nic, resolved):
+                    yield Claim(name, point, tagged=True, reason=f"workload {intent.name}", origin=origin)
+
+
+def candidates(spec: WorkloadSpec, resolved: Resolved) -> tuple[str, ...]:
+    """Return the nodes that a workload may run on: chosen, not drained, with a NIC for each SR-IOV interface."""
+    needed = [
+        _choice(entry, spec.cluster, resolved)
+        for entry in spec.interfaces
+        if any(pools_of(item) for item in resolved.networks[entry.network].spec.attachments)
+    ]
+    return tuple(
+        node
+        for node in resolved.clusters[spec.cluster].servers
+        if (spec.nodes is None or spec.nodes.chooses(node, resolved.servers[node].labels))
+        and not resolved.servers[node].drained
+        and all(node in choice for choice in needed)
+    )
+
+
+def _choice(entry: PodInterface, cluster: str, resolved: Resolved) -> Choice:
+    """Return the NICs that an interface of a workload may get, by node of its cluster."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for attachment in resolved.networks[entry.network].spec.attachments:
+        pools = pools_of(attachment)
+        if not pools or (entry.pool and entry.pool not in pools):
+            continue
+        if all(resolved.pools[pool].cluster == cluster for pool in pools):
+            for node, nics in pool_nics(attachment, resolved).items():
+                found[node].update(nics)
+    return {node: tuple(sorted(nics)) for node, nics in found.items()}
+
+
+def _of_attachment(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
+    spec: FabricAttachmentSpec = intent.spec
+    if extended(spec.network, resolved) is None:
+        return
+    tagged = spec.tagging == "tagged"
+    for index, port in enumerate(spec.ports):
+        origin = Origin("", intent, ("spec", "ports", index))
+        for point in entries(port, resolved):
+            yield Claim(spec.network, point, tagged, f"attachment {intent.name}", origin)

@@ -1,0 +1,194 @@
+"""Elements of the SRv6 overlay: what nodes, access routers and Calico clusters hold, in words of RFC 8986 and RFC 9256.
+
+Addresses and prefixes are canonical text: an element of an egress node is built once and stands in the slice of every
+headend, and nothing is converted again when it is rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from compiler.allocated import Family
+from compiler.graph import Element
+
+Behavior = Literal["End.DT4", "End.DT6"]
+BEHAVIOR: Mapping[str, Behavior] = {"ipv4": "End.DT4", "ipv6": "End.DT6"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Element):
+    """A routing table of one family."""
+
+    number: int
+    family: Family
+    name: str
+    """Mark of ownership, at most 63 characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncapSource(Element):
+    """Outer source address and hop limit of all that a node encapsulates."""
+
+    address: str
+    hop_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Element):
+    """A route: out of an interface to a next hop, or on to a lookup in another table."""
+
+    table: int
+    prefix: str
+    next_hop: str | None = None
+    interface: str | None = None
+    lookup: int | None = None
+    """Table to look up in; stands alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Localsid(Element):
+    """A service SID of the node, which decapsulates and looks up in a table."""
+
+    sid: str
+    behavior: Behavior
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentList:
+    """Weighted SIDs in the order of travel; the last is the service SID of the egress node."""
+
+    weight: int
+    sids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy(Element):
+    """An SR policy at a headend, known by its binding SID."""
+
+    bsid: str
+    lists: tuple[SegmentList, ...]
+    """In the order of their SIDs: the data plane keeps no order."""
+    endpoint: str
+    """Egress node."""
+    family: Family
+    zone: str
+    """Zone that it leads to; PODS for the default network of pods."""
+    path: str = ""
+    """SRv6Policy/candidate that it follows; empty for the default path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steering(Element):
+    """Traffic of a table to a prefix goes into a policy."""
+
+    table: int
+    family: Family
+    prefix: str
+    bsid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodNetwork(Element):
+    """What the CNI of a node needs to know of the default network of pods."""
+
+    cluster: str
+    node: str
+    blocks: tuple[str, ...]
+    """Blocks of pod addresses of the node, IPv4 first."""
+    mtu: int
+    table: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalicoOverlay(Element):
+    """What every Calico-VPP agent of a cluster is told."""
+
+    cluster: str
+    localsids: str
+    """Supernet of the localsid pools of all nodes of the mesh."""
+    policies: str
+    """Part of the BSID pool that Calico draws from."""
+    service_prefixes: tuple[str, ...]
+    interface: str
+    """Uplink that VPP takes over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalicoPool(Element):
+    """A Calico IPPool."""
+
+    name: str
+    cidr: str
+    block_size: int | None = None
+    selector: str = "all()"
+    """Calico node selector."""
+    tunnels_only: bool = False
+    """Addresses are SIDs and BSIDs: never those of pods."""
+    nat_outgoing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpConfiguration(Element):
+    """BGP of all nodes of a Calico cluster."""
+
+    asn: int
+    node_mesh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpPeering(Element):
+    """One BGP neighbour of Calico nodes."""
+
+    name: str
+    address: str
+    port: int | None
+    asn: int
+    selector: str
+    """Calico node selector."""
+    secret: str | None = None
+    """Kubernetes Secret with the password, as name/key in the namespace of Calico."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtuSetting(Element):
+    """MTU of the pods of a Calico cluster."""
+
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A SID with the behaviour that the receiver is told (IANA code point); None where it is a plain transit SID."""
+
+    sid: str
+    behavior: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInjection(Element):
+    """One SR policy to announce over BGP (AFI 2, SAFI 73; RFC 9830)."""
+
+    distinguisher: int
+    color: int
+    endpoint: str
+    """BGP IPv6 address of the egress node."""
+    bsid: str
+    preference: int
+    priority: int
+    next_hop: str
+    lists: tuple[tuple[int, tuple[Hop, ...]], ...]
+    """Weight and SIDs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalicoNodeConfig(Element):
+    """SIDs and policies of one node, for the agent that reads them from a ConfigMap."""
+
+    node: str
+    """Name that Kubernetes knows the node by."""
+    localsids: tuple[tuple[Family, str], ...]
+    policies: tuple[Mapping[str, Any], ...]
+    """Rows of bsid, node, segment_list and traffic; shared by all headends that use them."""

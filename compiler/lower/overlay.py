@@ -1,0 +1,271 @@
+"""Lowering of the SRv6 overlay that is ours: the slice of one node, and the static routes of one access router.
+
+A node gets tables per VRF and family, underlay routes, its encapsulation source, its service SIDs, one policy per
+(remote node, family, VRF), and steering of each remote block to it — in this order, which is safe to create.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from compiler.allocated import PODS, Allocated, Family
+from compiler.elements.overlay import (
+    BEHAVIOR,
+    EncapSource,
+    Localsid,
+    PodNetwork,
+    Policy,
+    Route,
+    Steering,
+    Table,
+)
+from compiler.graph import Element
+from compiler.memo import remembered
+from compiler.mtu import pod_mtu
+from compiler.overlay import families, zones_of
+from compiler.resolved import Cluster, Resolved, Server
+from compiler.tunnels import Exit, Tunnels, imported, table_origin, tunnels
+from intent.model import Origin
+
+UNDERLAY = 0
+"""Table of the underlay on nodes and routers."""
+
+
+def node(allocated: Allocated, name: str) -> Iterator[Element]:
+    """Yield the overlay of one node (CLUSTER/NODE) of a data plane that is ours."""
+    cluster_name, _, server_name = name.partition("/")
+    resolved = allocated.resolved
+    cluster, server = resolved.clusters[cluster_name], resolved.servers[server_name]
+    if cluster.spec.srv6 is None or cluster.spec.dataplane == "calico-vpp":
+        return
+    known = tunnels(allocated)
+    own = {(item.zone, item.family): item for item in known.exits[cluster_name] if item.node == server_name}
+    yield from _tables(cluster, allocated)
+    yield from _underlay_routes(cluster, server, resolved)
+    yield from _local_routes(cluster, own, allocated)
+    yield from _source(cluster, server)
+    for item in own.values():
+        yield _localsid(item, cluster, allocated)
+    yield from _tunnels(cluster, server_name, known, allocated)
+    yield from _pod_network(cluster, server, allocated)
+
+
+def _tables(cluster: Cluster, allocated: Allocated) -> Iterator[Element]:
+    for zone, several in _zones(allocated)[cluster.name].items():
+        about = allocated.resolved.vrfs[zone].intent if zone else cluster.intent
+        origins: tuple[Origin, ...] = (table_origin("number", cluster, zone),)
+        if zone:
+            origins += (Origin("name", about, ("spec", "zone")),)
+        for family in several:
+            yield Table(
+                subject=f"{about.subject}/overlay/table",
+                origins=origins,
+                number=allocated.table[cluster.name, zone],
+                family=family,
+                name=f"intentc/zone/{zone}" if zone else "intentc/pods",
+            )
+
+
+@remembered
+def _zones(allocated: Allocated) -> Mapping[str, Mapping[str, tuple[Family, ...]]]:
+    """Return the zones of each cluster and their families, that of the pods first."""
+    resolved = allocated.resolved
+    return {
+        cluster.name: {zone: families(cluster, zone, resolved) for zone in (PODS, *zones_of(cluster, resolved))}
+        for cluster in resolved.clusters.values()
+    }
+
+
+@remembered
+def _importers(allocated: Allocated) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Return, for each cluster and exporting zone, the zones of the cluster whose tables lead there (itself first)."""
+    vrfs = allocated.resolved.vrfs
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for cluster, zones in _zones(allocated).items():
+        rows: defaultdict[str, list[str]] = defaultdict(list)
+        for zone in zones:
+            rows[zone].insert(0, zone)
+            for other in vrfs[zone].imports if zone else ():
+                rows[other].append(zone)
+        found[cluster] = {zone: tuple(several) for zone, several in rows.items()}
+    return found
+
+
+def _underlay_routes(cluster: Cluster, server: Server, resolved: Resolved) -> Iterator[Element]:
+    """Route the locators of routers and the localsid supernets of the mesh over the uplink."""
+    uplink = server.uplink
+    if uplink is None:
+        return
+    via = (
+        Origin("next_hop", server.intent, ("spec", "uplink", "nextHop")),
+        Origin("interface", server.intent, ("spec", "uplink", "interface")),
+    )
+    targets: dict[str, tuple[str, Origin]] = {}
+    for name in cluster.mesh:
+        other = resolved.clusters[name]
+        if other.spec.srv6:
+            place = Origin("prefix", other.intent, ("spec", "srv6", "localsids"))
+            targets.setdefault(str(other.spec.srv6.localsids), (f"{other.intent.subject}/overlay/localsids", place))
+    for name, router in resolved.underlay.routers.items():
+        intent, path = resolved.underlay.router_origin[name]
+        place = Origin("prefix", intent, (*path, "locator"))
+        targets.setdefault(str(router.locator), (f"{intent.subject}/{name}/locator", place))
+    for prefix, (subject, place) in targets.items():
+        yield Route(
+            subject=subject, origins=(place, *via), table=UNDERLAY, prefix=prefix,
+            next_hop=str(uplink.next_hop), interface=uplink.interface,
+        )  # fmt: skip
+
+
+def _local_routes(cluster: Cluster, own: Mapping[tuple[str, str], Exit], allocated: Allocated) -> Iterator[Element]:
+    """Lead from the table of an importing zone to the node's own blocks of the exporting zone."""
+    tables, zones = allocated.table, _zones(allocated)[cluster.name]
+    for (zone, family), item in own.items():
+        for other in _importers(allocated)[cluster.name].get(zone, ()):
+            if other == zone or family not in zones[other]:
+                continue
+            causes = (*imported(other, allocated.resolved), table_origin("table", cluster, other), table_origin("lookup", cluster, zone))
+            for block in item.blocks:
+                yield Route(
+                    subject=f"{item.subject}/from/{other}", origins=(block.origin, *causes),
+                    table=tables[cluster.name, other], prefix=block.prefix, lookup=tables[cluster.name, zone],
+                )  # fmt: skip
+
+
+def _source(cluster: Cluster, server: Server) -> Iterator[Element]:
+    overlay = cluster.spec.srv6
+    if server.ipv6 is None or overlay is None:
+        return
+    yield EncapSource(
+        subject=f"{server.intent.subject}/overlay/source",
+        origins=(Origin("address", server.intent, ("spec", "ipv6")), Origin("hop_limit", cluster.intent, ("spec", "srv6", "hopLimit"))),
+        address=str(server.ipv6),
+        hop_limit=overlay.hop_limit,
+    )
+
+
+def _localsid(item: Exit, cluster: Cluster, allocated: Allocated) -> Localsid:
+    sid = item.policies[""].origins[2]
+    return Localsid(
+        subject=item.subject,
+        origins=(Origin("sid", sid.intent, sid.path, sid.rule), table_origin("table", cluster, item.zone), _family_origin(item, cluster)),
+        sid=item.sid,
+        behavior=BEHAVIOR[item.family],
+        table=allocated.table[cluster.name, item.zone],
+    )
+
+
+def _family_origin(item: Exit, cluster: Cluster) -> Origin:
+    if item.blocks:
+        place = item.blocks[0].origin
+        return Origin("behavior", place.intent, place.path, f"decapsulates {item.family}")
+    return Origin("behavior", cluster.intent, ("spec", "podCidrs"), f"decapsulates {item.family}")
+
+
+def _tunnels(cluster: Cluster, headend: str, known: Tunnels, allocated: Allocated) -> Iterator[Element]:
+    """Yield policies to all other nodes of the mesh, then the steering onto them."""
+    importers, zones = _importers(allocated)[cluster.name], _zones(allocated)[cluster.name]
+    policies: dict[str, Policy] = {}
+    steerings: list[Steering] = []
+    for name in cluster.mesh:
+        for item in known.exits.get(name, ()):
+            tables = [zone for zone in importers.get(item.zone, ()) if item.family in zones[zone]]
+            if item.node == headend or not tables:
+                continue
+            policy = item.policy_at(headend)
+            policies[policy.bsid] = policy
+            for zone in tables:
+                steerings += known.steerings(cluster, zone, (item, policy), allocated)
+    for heads, item, which, prefix, origin in known.prefixes:
+        if headend not in heads or item.node == headend or item.cluster not in cluster.mesh or item.family not in zones[PODS]:
+            continue
+        policy = item.policies[which]
+        policies[policy.bsid] = policy
+        bsid = tuple(place for place in policy.origins if place.field in ("bsid", ""))
+        steerings.append(
+            Steering(
+                subject=policy.subject, origins=(origin, table_origin("table", cluster, PODS), *bsid),
+                table=allocated.table[cluster.name, PODS], family=item.family, prefix=prefix, bsid=policy.bsid,
+            )  # fmt: skip
+        )
+    yield from policies.values()
+    yield from steerings
+
+
+def _pod_network(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
+    mtu = cluster.spec.pod_mtu
+    left = pod_mtu(cluster, allocated.resolved)
+    if mtu is None and left is None:
+        return
+    places = tuple(place for place in (left.least_link, left.longest) if place) if left else ()
+    said = (Origin("mtu", cluster.intent, ("spec", "podMtu"), "pinned"),) if mtu else places
+    blocks = [family for family in families(cluster, PODS, allocated.resolved)]
+    yield PodNetwork(
+        subject=f"{server.intent.subject}/pods",
+        origins=(
+            *said,
+            table_origin("table", cluster, PODS),
+            *(Origin("blocks", cluster.intent, ("spec", "podCidrs", family), f"block of {server.name}") for family in blocks),
+        ),
+        cluster=cluster.name,
+        node=server.name,
+        blocks=tuple(str(allocated.pods[server.name, family]) for family in blocks),
+        mtu=mtu or (left.value if left else 0),
+        table=allocated.table[cluster.name, PODS],
+    )
+
+
+def access_routes(allocated: Allocated, router: str) -> Iterator[Element]:
+    """Yield the static routes of an access router to the localsid block of each node that hangs off it."""
+    for cluster, server in _attached(allocated).get(router, ()):
+        uplink = server.uplink
+        hop = uplink.address or server.ipv6 if uplink else None
+        if uplink is None or hop is None:
+            continue
+        pinned = server.pins.localsids is not None
+        place = (server.intent, ("spec", "pins", "localsids")) if pinned else (cluster.intent, ("spec", "srv6", "localsids"))
+        said: tuple[str | int, ...] = ("spec", "uplink", "address") if uplink.address else ("spec", "ipv6")
+        interface = _towards(router, server.name, allocated.resolved)
+        yield Route(
+            subject=f"{server.intent.subject}/localsids",
+            origins=(
+                Origin("prefix", *place, "pinned" if pinned else f"block leased to {server.name}"),
+                Origin("next_hop", server.intent, said),
+                Origin("", server.intent, ("spec", "uplink", "router")),
+                *((interface[1],) if interface else ()),
+            ),
+            table=UNDERLAY,
+            prefix=str(allocated.localsids[server.name,]),
+            next_hop=str(hop),
+            interface=interface[0] if interface else None,
+        )
+
+
+@remembered
+def _attached(allocated: Allocated) -> Mapping[str, list[tuple[Cluster, Server]]]:
+    """Return the nodes with an overlay by their access router."""
+    found: defaultdict[str, list[tuple[Cluster, Server]]] = defaultdict(list)
+    for cluster in allocated.resolved.clusters.values():
+        for name in cluster.servers if cluster.spec.srv6 else ():
+            server = allocated.resolved.servers[name]
+            if server.uplink:
+                found[server.uplink.router].append((cluster, server))
+    return found
+
+
+def _towards(router: str, server: str, resolved: Resolved) -> tuple[str, Origin] | None:
+    """Return the router's interface towards a node, where a link says it."""
+    return _node_links(resolved).get((router, server))
+
+
+@remembered
+def _node_links(resolved: Resolved) -> Mapping[tuple[str, str], tuple[str, Origin]]:
+    found = {}
+    for name, link in resolved.underlay.links.items():
+        intent, path = resolved.underlay.link_origin[name]
+        for index, end in enumerate(link.ends):
+            if end.at in resolved.underlay.routers and end.interface:
+                place = Origin("interface", intent, (*path, "ends", index, "interface"))
+                found[end.at, link.ends[1 - index].at] = (end.interface, place)
+    return found

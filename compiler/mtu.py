@@ -1,0 +1,122 @@
+"""MTU of pods: what is left of the underlay's after the outer IPv6 header and the longest SRH in use.
+
+The underlay's MTU is the least over all links and the uplinks of the mesh: both the IGP and a TE path may take any
+link, and packets that are too large are lost without an ICMP error. For the same reason the longest list counts that
+any candidate path has, also those that are not active now: the MTU of running pods cannot follow a failover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from compiler.memo import remembered
+from compiler.overlay import chosen
+from compiler.resolved import Cluster, Resolved
+from intent.kinds.srv6_policy import SRv6PolicySpec
+from intent.model import Intent, Origin
+from intent.source import FieldPath
+
+OUTER = 40
+"""Bytes of an IPv6 header."""
+LEAST = 1280
+"""Least MTU that IPv6 allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodMtu:
+    """The arithmetic: `value` = `underlay` - `overhead`."""
+
+    underlay: int
+    overhead: int
+    sids: int
+    """SIDs of the longest list, service SID included."""
+    least_link: Origin
+    """What has the least MTU."""
+    longest: Origin | None
+    """Longest segment list; None where all traffic takes the default path."""
+
+    @property
+    def value(self) -> int:
+        """Largest packet that a pod may send."""
+        return self.underlay - self.overhead
+
+    def __str__(self) -> str:
+        """Write the arithmetic for people."""
+        srh = self.overhead - OUTER
+        header = f"{OUTER} outer IPv6 header" + (f" - {srh} SRH" if srh else "")
+        return f"{self.underlay} underlay - {header} ({self.sids} SID{'s' if self.sids > 1 else ''}) = {self.value}"
+
+
+def overhead(sids: int, encapsulation: str) -> int:
+    """Return the bytes that encapsulation adds (RFC 8986 §5.1 and §5.2, RFC 9800; VPP writes no SRH for one SID)."""
+    if encapsulation == "usid":
+        return OUTER
+    listed = sids - 1 if encapsulation == "reduced" else sids
+    return OUTER if sids == 1 else OUTER + 8 + 16 * listed
+
+
+def pod_mtu(cluster: Cluster, resolved: Resolved) -> PodMtu | None:
+    """Return the MTU that the pods of a cluster can have; None where no underlay was described, or without SRv6."""
+    return _pod_mtus(resolved).get(cluster.name)
+
+
+@remembered
+def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
+    longest = _longest(resolved)
+    links = sorted(_links(resolved), key=lambda row: row[0])[:1]
+    uplinks = {cluster.name: sorted(_uplinks(cluster, resolved), key=lambda row: row[0])[:1] for cluster in resolved.clusters.values()}
+    found = {}
+    for cluster in resolved.clusters.values():
+        rows = links + [row for other in cluster.mesh for row in uplinks[other]]
+        if cluster.spec.srv6 is None or not rows:
+            continue
+        least, intent, path = min(rows, key=lambda row: row[0])
+        sids, place = longest.get(cluster.name, (1, None))
+        size = overhead(sids, cluster.spec.srv6.encapsulation)
+        found[cluster.name] = PodMtu(least, size, sids, Origin("mtu", intent, path, "lowest MTU on the way"), place)
+    return found
+
+
+def _links(resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
+    for name, link in resolved.underlay.links.items():
+        intent, path = resolved.underlay.link_origin[name]
+        yield (link.mtu, intent, (*path, "mtu")) if link.mtu else (intent.spec.mtu, intent, ("spec", "mtu"))
+    for intent in resolved.of("Underlay").values():
+        if not intent.spec.links:
+            yield intent.spec.mtu, intent, ("spec", "mtu")
+
+
+def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
+    for name in cluster.servers:
+        server = resolved.servers[name]
+        if server.uplink is None:
+            continue
+        if server.uplink.mtu:
+            yield server.uplink.mtu, server.intent, ("spec", "uplink", "mtu")
+        elif server.uplink.router in resolved.underlay.routers:
+            intent, _ = resolved.underlay.router_origin[server.uplink.router]
+            yield intent.spec.mtu, intent, ("spec", "mtu")
+        nic = server.nics.get(server.uplink.interface)
+        if nic and nic.mtu:
+            where, path = server.origin("nics", nic.name)
+            yield nic.mtu, where, (*path, "mtu")
+
+
+def _longest(resolved: Resolved) -> Mapping[str, tuple[int, Origin | None]]:
+    """Return the most SIDs that headends of each cluster write, service SID included, and where that was said."""
+    found: dict[str, tuple[int, Origin | None]] = {}
+    for intent in resolved.of("SRv6Policy").values():
+        spec: SRv6PolicySpec = intent.spec
+        lists = [
+            (len(item.segments) + 1, ("spec", "candidatePaths", at, "explicit", index))
+            for at, path in enumerate(spec.candidate_paths)
+            for index, item in enumerate(path.explicit or ())
+        ]
+        if not lists:
+            continue
+        sids, where = max(lists, key=lambda row: row[0])
+        for cluster in {resolved.servers[name].cluster or "" for name in chosen(spec.headends, resolved)}:
+            if sids > found.get(cluster, (1, None))[0]:
+                found[cluster] = (sids, Origin("mtu", intent, where, f"longest list: {sids} SIDs"))
+    return found

@@ -1,0 +1,167 @@
+"""Candidate paths: which one of an SRv6Policy is used now (RFC 9256 §2.9 and §5.1).
+
+A candidate is valid while at least one of its segment lists is: every router known and not drained, every forced
+link known, not down by facts, and with an End.X SID at that router. Of the valid candidates the highest preference
+wins, and of equal ones the later in the document (its place is its discriminator, §2.9 rule 4). This follows what
+intent and facts say; it is no liveness check of the data plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Literal
+
+from compiler.memo import remembered
+from compiler.resolved import Resolved
+from intent.diagnostics import did_you_mean
+from intent.kinds.srv6_policy import CandidatePath, Segment, SRv6PolicySpec
+from intent.kinds.underlay import Link
+from intent.model import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a segment cannot be used."""
+
+    kind: Literal["unknown", "unusable"]
+    """`unknown`: wrong in intent, now and always. `unusable`: drained or down, so it may come back."""
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One segment as the SID that it stands for."""
+
+    sid: str
+    router: str | None
+    """Router that holds the SID."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathList:
+    """A segment list: its steps, or what is wrong with them."""
+
+    index: int
+    weight: int
+    steps: tuple[Step, ...]
+    faults: tuple[tuple[int, Fault], ...]
+    """Faults by the index of their segment."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether traffic can take it."""
+        return not self.faults
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate path, judged."""
+
+    index: int
+    path: CandidatePath
+    lists: tuple[PathList, ...]
+
+    @property
+    def valid(self) -> tuple[PathList, ...]:
+        """Segment lists that traffic can take."""
+        return tuple(item for item in self.lists if item.valid)
+
+
+@remembered
+def candidates(resolved: Resolved) -> Mapping[str, tuple[Candidate, ...]]:
+    """Return the judged candidate paths of each SRv6Policy by name; a dynamic one has no lists."""
+    return {name: tuple(_judged(intent, resolved)) for name, intent in resolved.of("SRv6Policy").items()}
+
+
+@remembered
+def active(resolved: Resolved) -> Mapping[str, Candidate | None]:
+    """Return the candidate path in use of each SRv6Policy; None where none is valid and the default path is used."""
+    return {name: choose(paths) for name, paths in candidates(resolved).items()}
+
+
+def choose(paths: tuple[Candidate, ...]) -> Candidate | None:
+    """Return the valid candidate that wins."""
+    return max((path for path in paths if path.valid), key=lambda path: (path.path.preference, path.index), default=None)
+
+
+def _judged(intent: Intent, resolved: Resolved) -> list[Candidate]:
+    spec: SRv6PolicySpec = intent.spec
+    found = []
+    for index, path in enumerate(spec.candidate_paths):
+        lists = []
+        for number, said in enumerate(path.explicit or ()):
+            steps = [_step(segment, resolved) for segment in said.segments]
+            good = tuple(step for step in steps if isinstance(step, Step))
+            faults = tuple((place, fault) for place, fault in enumerate(steps) if isinstance(fault, Fault))
+            lists.append(PathList(number, said.weight, good, faults))
+        found.append(Candidate(index, path, tuple(lists)))
+    return found
+
+
+def _step(segment: Segment, resolved: Resolved) -> Step | Fault:
+    routers = resolved.underlay.routers
+    if segment.sid is not None:
+        return _plain(segment.sid, resolved)
+    name = segment.router or ""
+    router = routers.get(name)
+    if router is None:
+        return Fault("unknown", f"no underlay has a router {name!r}", did_you_mean(name, routers))
+    if router.state == "drain":
+        return Fault("unusable", f"router {name!r} is drained")
+    if segment.link is None:
+        return Step(str(router.sid), name)
+    link = resolved.underlay.links.get(segment.link)
+    if link is None:
+        return Fault("unknown", f"no underlay has a link {segment.link!r}", did_you_mean(segment.link, resolved.underlay.links))
+    return _forced(name, link, resolved)
+
+
+def _forced(name: str, link: Link, resolved: Resolved) -> Step | Fault:
+    """Return the End.X SID that forces a link at a router."""
+    here = next((end for end in link.ends if end.at == name), None)
+    if here is None:
+        ends = " and ".join(end.at for end in link.ends)
+        return Fault("unknown", f"link {link.name!r} does not end at router {name!r}", f"it runs between {ends}")
+    if here.end_x_sid is None:
+        hint = f"add endXSid to the end at {name} of link {link.name}, or leave the link out"
+        return Fault("unknown", f"link {link.name!r} has no End.X SID at router {name!r}", hint)
+    if link.name in resolved.facts.down:
+        return Fault("unusable", f"link {link.name!r} is down")
+    there = next(end.at for end in link.ends if end is not here)
+    far = resolved.underlay.routers.get(there)
+    if far is not None and far.state == "drain":
+        return Fault("unusable", f"router {there!r}, at the other end of link {link.name!r}, is drained")
+    return Step(str(here.end_x_sid), name)
+
+
+def _plain(sid: IPv6Address, resolved: Resolved) -> Step | Fault:
+    """Return a SID that was said as it is; it must lie in a locator, so that it is routed."""
+    name = locator_of(sid, resolved)
+    if name is None:
+        return Fault("unknown", f"SID {sid} lies in no locator of the underlay", "a transit SID belongs to a router; check the address")
+    if resolved.underlay.routers[name].state == "drain":
+        return Fault("unusable", f"router {name!r}, which holds SID {sid}, is drained")
+    return Step(str(sid), name)
+
+
+def locator_of(sid: IPv6Address, resolved: Resolved) -> str | None:
+    """Return the router whose locator holds a SID."""
+    number = int(sid)
+    for length, routers in _locators(resolved).items():
+        found = routers.get(number >> (128 - length))
+        if found:
+            return found
+    return None
+
+
+@remembered
+def _locators(resolved: Resolved) -> Mapping[int, Mapping[int, str]]:
+    """Return routers by the length and the leading bits of their locators."""
+    found: dict[int, dict[int, str]] = {}
+    for name, router in resolved.underlay.routers.items():
+        length = router.locator.prefixlen
+        found.setdefault(length, {})[int(router.locator.network_address) >> (128 - length)] = name
+    return found

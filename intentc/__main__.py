@@ -1,0 +1,19 @@
+"""Entry of the command. It answers `--version` itself, so that scripts which only ask for it wait for nothing else."""
+
+import sys
+
+from intentc import __version__
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"intentc {__version__}\n")
+        return 0
+    from intentc.cli import run  # noqa: PLC0415 -- the point of this module
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

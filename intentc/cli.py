@@ -1,0 +1,71 @@
+"""The command line: arguments in, exit code out. Everything heavy is imported by the command that needs it.
+
+Exit codes: 0 nothing to do or done, 1 error, 2 the plan has changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from intentc import __version__
+
+COMMANDS: Final[dict[str, str]] = {
+    "init": "make a small repository that validates and plans at once",
+    "validate": "check all intent, and say everything that is wrong with it",
+    "plan": "show what would change on the targets (exit code 2: there are changes)",
+    "apply": "make the changes of the plan, and read them back",
+    "render": "write the rendered objects, for a look or another tool",
+    "ledger": "show or update the leases of ids (intentc.lock)",
+    "explain": "explain a diagnostic code",
+    "graph": "draw topology and dependencies as SVG or HTML",
+    "schema": "print JSON Schema for editors",
+}
+"""Every command, in the order of the help; each has a module `intentc.commands.NAME` with `arguments` and `run`."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser; commands add their own arguments when they are chosen."""
+    top = argparse.ArgumentParser(
+        prog="intentc",
+        description="Network intent in git becomes one reviewed change on nodes, in Kubernetes and in the fabric.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="commands:\n" + "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items()),
+    )
+    top.add_argument("--version", action="version", version=f"intentc {__version__}")
+    top.add_argument("-C", dest="root", type=Path, default=Path(), metavar="DIR", help="repository (default: here)")
+    top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
+    top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return top
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = parser().parse_args(argv)
+    _tune_collector()
+    module = import_module(f"intentc.commands.{given.command}")
+    options = argparse.ArgumentParser(prog=f"intentc {given.command}", description=module.__doc__)
+    options.set_defaults(root=given.root)
+    module.arguments(options)
+    command: Callable[[argparse.Namespace], int] = module.run
+    try:
+        return command(options.parse_args(given.rest))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nintentc: interrupted; what was applied so far stays, run plan to see what is left\n")
+        return 1
+    except BrokenPipeError:
+        # The reader (less, head) has gone: nobody is left to tell.
+        sys.stderr.close()
+        return 1
+
+
+def _tune_collector() -> None:
+    """Collect garbage rarely: a compile makes many objects that all live to its end."""
+    import gc  # noqa: PLC0415 -- not needed for --version
+
+    gc.set_threshold(100_000, 50, 50)
+

@@ -1,0 +1,72 @@
+"""Make the changes of the plan, phase by phase, and read them back. Exit code 0: done, 1: something was not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from intentc.commands.plan import present
+from intentc.session import begin, tell
+from intentc.terminal import Display
+from intentc.work import Work, prepare
+from reconciler.apply import Result, apply
+from reconciler.brake import Limits, check
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--full", action="store_true", help="show every object of the plan")
+    parser.add_argument(
+        "--allow-delete", action="append", default=[], metavar="TYPE=N", type=_approval,
+        help="approve the deletion of up to N objects of a type, where the deletion brake asks for it",
+    )
+
+
+def _approval(text: str) -> tuple[str, int]:
+    kind, equals, number = text.partition("=")
+    if not equals or not kind or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not TYPE=N, for example SriovNetwork=12")
+    return kind, int(number)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    session = begin(options.root)
+    tell(session)
+    if session.compiled.graph is None or session.repository is None:
+        return 1
+    work = prepare(session)
+    present(session, work, full=options.full)
+    if not work.plan.actions:
+        return 0
+    brake = session.repository.spec.gates.deletion_brake
+    refusals = check(work.plan, work.observed, dict(options.allow_delete), Limits(brake.percent, brake.few))
+    for refusal in refusals:
+        sys.stderr.write(f"refused: {refusal.message}\n  hint: {refusal.hint} (--allow-delete)\n")
+    if refusals or not (options.yes or _confirmed()):
+        return 1
+    with Display(work.plan) as display:
+        result = apply(work.plan, work.drivers, display)
+    _report(result, work)
+    return 1 if result.failed else 0
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        sys.stderr.write("nothing was applied: no terminal to ask on\n  hint: apply --yes\n")
+        return False
+    sys.stderr.write("apply this? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _report(result: Result, work: Work) -> None:
+    for outcome in result.failed:
+        places = sorted({str(origin.span) for origin in outcome.action.resource.origins})
+        where = f"  because of {', '.join(places[:3])}" if places else ""
+        sys.stderr.write(f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}\n")
+    done = len(result.outcomes) - len(result.failed)
+    sys.stdout.write(f"applied {done:,} of {len(work.plan.actions):,}; read back and verified\n")
+    if result.failed:
+        sys.stdout.write("`intentc plan` shows what is left\n")

@@ -1,0 +1,46 @@
+"""Show what would change on the targets. Exit code 0: nothing, 1: error, 2: there are changes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from intentc import plan_text
+from intentc.session import Session, add_format, begin, tell
+from intentc.terminal import show
+from intentc.work import Work, prepare
+from reconciler.codec import as_json
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_format(parser)
+    parser.add_argument("--full", action="store_true", help="leave nothing out: every object, every document")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    session = begin(options.root)
+    if session.compiled.graph is None or options.format == "text":
+        tell(session, options.format)
+    if session.compiled.graph is None:
+        return 1
+    work = prepare(session)
+    if options.format == "json":
+        json.dump(as_json(work.plan), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        present(session, work, full=options.full)
+    return 2 if work.plan.actions else 0
+
+
+def present(session: Session, work: Work, *, full: bool) -> None:
+    """Print a plan for people."""
+    name = session.repository.project.name if session.repository else ""
+    show([plan_text.Line(f"plan of project {name} against {', '.join(work.drivers)}", "bold"), plan_text.Line()])
+    show(plan_text.incomplete(work.incomplete))
+    show(plan_text.lines(work.plan, full=full))
+    if work.untaken:
+        show([plan_text.Line(f"{work.untaken:,} objects go to no target: see `targets` in intentc.yaml", "yellow")])
+    show([plan_text.Line(plan_text.summary(work.plan), "bold")])

@@ -1,0 +1,192 @@
+"""The intent language as JSON Schema 2020-12: one schema per kind, and one for all kinds together.
+
+Made from the models that the loader validates with, for editors. The schemas accept every document that the
+loader accepts; they refuse less, because rules between fields and documents cannot be said in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from intent.kinds import KINDS
+from intent.load import envelope
+from intent.model import API_VERSION
+from intent.scalars import Ranges
+
+Json = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+BASE: Final = "https://intentc.dev/schema/v1alpha1"
+
+_BRACES: Final = r"\{n([+-][0-9]{1,6})?(:(x|0?[1-9]))?\}"
+_NUMBERS: Final = ("1", "10", "1572", "100000")
+"""Unquoted digits are numbers for an editor, while intentc reads them as text where a field takes text."""
+
+
+class _Generator(GenerateJsonSchema):
+    """Writes defaults as the user would."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as a value of YAML."""
+        return str(dft) if isinstance(dft, Ranges) else super().encode_default(dft)
+
+
+def schema(kind: str | None) -> Json:
+    """Return the schema of one kind, or of any document."""
+    return _public(described(kind)) if kind else _union()
+
+
+@cache
+def described(kind: str) -> Json:
+    """Return the schema of one kind with our marks (`x-type`, `x-unit`, `x-ref`), as the reference pages need it."""
+    made = envelope(kind).model_json_schema(by_alias=True, schema_generator=_Generator)
+    body = _tidy(made)
+    if kind == "Node":
+        body = _each(body, _with_braces)
+    return {"$schema": DIALECT, "$id": f"{BASE}/{kind}.json", **body}
+
+
+def _union() -> Json:
+    """Choose by `kind` with if and then: an editor then complains about the chosen kind only."""
+    definitions: Json = {}
+    choices: list[Json] = []
+    for kind in KINDS:
+        body = schema(kind)
+        # Texts of a Node may hold {n}, so its parts differ from parts of the same name in other kinds.
+        prefix = "Ranged" if kind == "Node" else ""
+        names = {name: prefix + name for name in body.pop("$defs", {})}
+        for name, part in schema(kind).get("$defs", {}).items():
+            twin = definitions.setdefault(names[name], _renamed(part, names))
+            if twin != _renamed(part, names):
+                raise ValueError(f"two models are called {name}; one of them is in {kind}")
+        definitions[f"{kind}Document"] = _renamed({key: body[key] for key in body if not key.startswith("$")}, names)
+        choices.append(
+            {
+                "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+                "then": {"$ref": f"#/$defs/{kind}Document"},
+            }
+        )
+    return {
+        "$schema": DIALECT,
+        "$id": f"{BASE}/intentc.json",
+        "title": "intentc",
+        "description": "A document of intent.",
+        "type": "object",
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"enum": list(KINDS), "description": "What the document describes."},
+            "metadata": {"type": "object"},
+            "spec": {"type": "object"},
+        },
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "allOf": choices,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _each(node: Any, change: Callable[[Json], Json]) -> Any:
+    """Rebuild a schema from its leaves, with every subschema changed."""
+    if isinstance(node, list):
+        return [_each(item, change) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found: Json = {}
+    for key, value in node.items():
+        if key in ("properties", "$defs", "patternProperties"):
+            found[key] = {name: _each(part, change) for name, part in value.items()}
+        elif key in ("items", "anyOf", "oneOf", "additionalProperties", "prefixItems"):
+            found[key] = _each(value, change)
+        else:
+            found[key] = value
+    return change(found)
+
+
+def _tidy(body: Json) -> Json:
+    """Leave out what repeats names, and write choices of simple types as one type."""
+    return dict(_each(body, lambda part: _one_type(_numbers_too(_bare(part)))))
+
+
+def _bare(part: Json) -> Json:
+    dropped = {"title"}
+    if part.get("default", "") in (None, [], {}) or isinstance(part.get("default"), dict) or _holds_mappings(part.get("default")):
+        dropped.add("default")
+    # The discriminator is a keyword of OpenAPI; const in each choice says the same.
+    return {key: value for key, value in part.items() if key not in {*dropped, "discriminator"}}
+
+
+def _holds_mappings(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _numbers_too(part: Json) -> Json:
+    """Let numbers stand where the field takes any text that could be digits only."""
+    if part.get("type") != "string" or part.keys() & {"enum", "const", "format"}:
+        return part
+    if not any(re.search(part.get("pattern", ""), number) for number in _NUMBERS):
+        return part
+    return {**part, "type": ["string", "integer"]}
+
+
+def _one_type(part: Json) -> Json:
+    """Write "this or nothing" without a choice: editors then show one message instead of two."""
+    choices = part.get("anyOf", [])
+    if len(choices) != 2 or {"type": "null"} not in choices:  # noqa: PLR2004 -- the type and null
+        return part
+    (inner,) = (choice for choice in choices if choice != {"type": "null"})
+    if "type" not in inner:
+        return part
+    types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
+    outer = {key: value for key, value in part.items() if key != "anyOf"}
+    merged = {**inner, **outer, "type": [*types, "null"]}
+    if "enum" in inner:
+        merged["enum"] = [*inner["enum"], None]
+    if "const" in inner:
+        merged["enum"] = [merged.pop("const"), None]
+    return merged
+
+
+def _with_braces(part: Json) -> Json:
+    """Let `{n}` stand in texts that must have a form: it is filled in before the form is checked."""
+    types = part.get("type", [])
+    forms = part.keys() & {"pattern", "format", "maxLength", "minLength"}
+    if not forms or "string" not in ([types] if isinstance(types, str) else types):
+        return part
+    outer = {key: value for key, value in part.items() if key in ("description", "default", "x-ref", "x-type")}
+    inner = {key: value for key, value in part.items() if key not in outer}
+    return {**outer, "anyOf": [inner, {"type": "string", "pattern": _BRACES}]}
+
+
+def _public(body: Json) -> Json:
+    """Return a schema without our marks."""
+
+    def clean(part: Json) -> Json:
+        kept = {key: value for key, value in part.items() if not key.startswith("x-")}
+        names = kept.get("propertyNames")
+        if isinstance(names, dict):
+            kept["propertyNames"] = {key: value for key, value in names.items() if not key.startswith("x-")}
+            if not kept["propertyNames"]:
+                del kept["propertyNames"]
+        return kept
+
+    return dict(_each(body, clean))
+
+
+def _renamed(body: Any, names: Mapping[str, str]) -> Any:
+    """Return a schema whose references point to the new names of definitions."""
+
+    def change(part: Json) -> Json:
+        target = part.get("$ref")
+        return {**part, "$ref": f"#/$defs/{names[target.rpartition('/')[2]]}"} if target else part
+
+    return _each(body, change)
+
+
+def properties(body: Json, part: Json) -> Iterator[tuple[str, Json]]:
+    """Yield the fields of a part of a schema: name and subschema."""
+    target = part.get("$ref", "").rpartition("/")[2]
+    yield from (body["$defs"][target] if target else part).get("properties", {}).items()

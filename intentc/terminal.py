@@ -1,0 +1,73 @@
+"""Colour and progress on a terminal; plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from intentc.plan_text import Line
+from reconciler.apply import Event, Finished, Retrying, Started
+from reconciler.plan import Plan
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def show(lines: Iterable[Line]) -> None:
+    """Print lines, with colour where standard output is a terminal that wants it (NO_COLOR is respected)."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines(f"{line.text}\n" for line in lines)
+        return
+    from rich.console import Console  # noqa: PLC0415 -- only terminals pay for it
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(Text(line.text, style=line.style), soft_wrap=True)
+
+
+class Display:
+    """Shows how far an apply is: a bar per target on a terminal, a line per phase elsewhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Count what each target has to do."""
+        self.totals: dict[str, int] = {}
+        for action in plan.actions:
+            self.totals[action.target] = self.totals.get(action.target, 0) + 1
+        self.progress: Progress | None = None
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Begin to draw, where there is a terminal."""
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 -- only terminals pay for it
+            from rich.progress import Progress  # noqa: PLC0415
+
+            self.progress = Progress(console=Console(stderr=True))
+            self.progress.start()
+            self.tasks = {target: self.progress.add_task(target, total=total) for target, total in self.totals.items()}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the last state on the screen."""
+        if self.progress:
+            self.progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Started(target, phase, actions):
+                text = f"{target}: phase {phase}: {actions:,} objects"
+            case Retrying(target, phase, attempt, wait, why):
+                text = f"{target}: phase {phase}: attempt {attempt} failed ({why}); again in {wait:g} s"
+            case Finished(target, phase, outcomes):
+                failed = sum(outcome.status != "done" for outcome in outcomes)
+                text = f"{target}: phase {phase}: done{f', {failed} not done' if failed else ''}"
+                if self.progress:
+                    self.progress.advance(self.tasks[target], len(outcomes))
+        if self.progress is None:
+            sys.stderr.write(text + "\n")
+        elif isinstance(event, Retrying):
+            self.progress.console.print(text)

@@ -1,0 +1,50 @@
+"""From a compiled repository to a plan: render, open the targets, observe, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from intentc.session import Session
+from reconciler.drivers import open_driver
+from reconciler.drivers.base import Driver
+from reconciler.plan import Observation, Plan, plan
+from reconciler.targets import route
+from renderers import NEEDS, REPLACES, render
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A plan, the targets that it is for, and what they showed."""
+
+    plan: Plan
+    drivers: Mapping[str, Driver] = field(repr=False)
+    observed: Mapping[str, Observation] = field(repr=False)
+    untaken: int
+    """Resources that no target takes."""
+
+    @property
+    def incomplete(self) -> dict[str, str]:
+        """Targets that were not read completely, and why: nothing is deleted there."""
+        return {name: seen.why for name, seen in self.observed.items() if not seen.complete}
+
+
+def prepare(session: Session) -> Work:
+    """Render everything, observe every target, and compare. The session must have compiled."""
+    repository, graph = session.repository, session.compiled.graph
+    if repository is None or graph is None:
+        raise ValueError("a repository that did not compile has no plan")
+    targets = repository.spec.targets
+    desired, left = route(targets, render(graph))
+    drivers = {target.name: open_driver(target, session.root) for target in targets}
+    observed = {name: driver.observe() for name, driver in drivers.items()}
+    return Work(plan(desired, observed, NEEDS, REPLACES), drivers, observed, len(left))
+
+
+def where(path: Path) -> str:
+    """Write a path as short as it can be."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,268 @@
+"""What has to change, as a value: the difference between what should exist and what was observed.
+
+A plan is a sorted list of actions in phases. Its order is derived from which types need which types: what
+is needed is made first, what needs it later, deletions follow in the opposite order, and views come last.
+Preview and apply read the same list.
+
+Invariant: pure, and deterministic to the byte; an observation that is not complete plans no deletion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from graphlib import TopologicalSorter
+from typing import Any, Final, Literal, get_args
+
+from renderers.resource import Key, Resource
+
+Operation = Literal["create", "update", "replace", "delete"]
+Type = tuple[str, str]
+"""Family and type of a key."""
+Needs = Mapping[Type, tuple[Type, ...]]
+"""Which types need which types; a cycle in it is a bug."""
+Replaces = Mapping[Type, frozenset[str]]
+"""Fields of the spec (dotted paths) that a target cannot change in place, with everything below them."""
+
+
+class Absent(Enum):
+    """The value of a field that is not there, which is not the same as null."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+_PARTED: Final = (Mapping, list)
+"""Values that have parts."""
+_DESTRUCTIVE_FIRST: Final[dict[Operation, int]] = {"delete": 0, "replace": 1, "update": 2, "create": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a target showed of what is ours."""
+
+    resources: Mapping[Key, Resource]
+    complete: bool = True
+    """Whether everything that is ours was seen; if not, nothing may be concluded from what is missing."""
+    why: str = ""
+    """What stood in the way of a complete reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; `ABSENT` stands on the side that does not have it."""
+
+    path: str
+    """Dotted path in the spec, with list indexes; empty for the spec as a whole."""
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do to one object of one target."""
+
+    target: str
+    operation: Operation
+    phase: int
+    before: Resource | None
+    after: Resource | None
+    reason: str
+    """For people; nothing is decided by it."""
+
+    @property
+    def resource(self) -> Resource:
+        """The object as it shall be, or as it was where it shall go."""
+        resource = self.after or self.before
+        if resource is None:
+            raise ValueError("an action has a before or an after")
+        return resource
+
+    @property
+    def key(self) -> Key:
+        """The target's own identity of the object."""
+        return self.resource.key
+
+    @property
+    def id(self) -> tuple[str, Key]:
+        """What tells the actions of one plan apart."""
+        return self.target, self.key
+
+    @property
+    def subject(self) -> str:
+        """Stable name of what it is about."""
+        return self.resource.subject
+
+    @property
+    def view(self) -> bool:
+        """Whether it writes only another form of other resources."""
+        return self.resource.view
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What differs, field by field."""
+        return tuple(compare(_spec(self.before), _spec(self.after)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to do, in order, and how many objects are already as they should be."""
+
+    actions: tuple[Action, ...] = ()
+    unchanged: int = 0
+
+    @property
+    def counts(self) -> dict[Operation, int]:
+        """How many objects each operation touches, views left out."""
+        found = Counter(action.operation for action in self.actions if not action.view)
+        return {operation: found[operation] for operation in get_args(Operation)}
+
+    @property
+    def views(self) -> int:
+        """How many views are written or removed."""
+        return sum(action.view for action in self.actions)
+
+
+def plan(
+    desired: Mapping[str, Iterable[Resource]],
+    observed: Mapping[str, Observation],
+    needs: Needs | None = None,
+    replaces: Replaces | None = None,
+) -> Plan:
+    """Compare what should exist with what does; both name the same targets."""
+    if odd := sorted(desired.keys() ^ observed.keys()):
+        raise ValueError(f"desired or observed only: {', '.join(odd)}")
+    wanted = {target: tuple(resources) for target, resources in desired.items()}
+    actions = [
+        action
+        for target, resources in wanted.items()
+        for action in diff(target, resources, observed[target], needs, replaces)
+    ]
+    existing = sum(not resource.view for resources in wanted.values() for resource in resources)
+    return Plan(tuple(sorted(actions, key=_order)), existing - _standing(actions))
+
+
+def diff(
+    target: str,
+    desired: Iterable[Resource],
+    observed: Observation,
+    needs: Needs | None = None,
+    replaces: Replaces | None = None,
+) -> list[Action]:
+    """Return what makes one target as desired, in order."""
+    rank = ranks(needs or {})
+    wanted = _by_key(desired)
+    actions = []
+    for key, after in wanted.items():
+        before = observed.resources.get(key)
+        if before is None:
+            reason = "it is not there"
+            actions.append(Action(target, "create", _phase("create", after, rank), None, after, reason))
+        elif before != after:
+            operation, reason = _change(
+                before, after, (replaces or {}).get((key.family, key.type), frozenset())
+            )
+            actions.append(Action(target, operation, _phase(operation, after, rank), before, after, reason))
+    if observed.complete:
+        actions += [
+            Action(
+                target, "delete", _phase("delete", before, rank), before, None, "nothing asks for it any more"
+            )
+            for key, before in observed.resources.items()
+            if key not in wanted
+        ]
+    return sorted(actions, key=_order)
+
+
+def ranks(needs: Needs) -> dict[Type, int]:
+    """Return the longest way down from each type; a cycle raises graphlib.CycleError."""
+    rank: dict[Type, int] = {}
+    for name in TopologicalSorter(needs).static_order():
+        rank[name] = max((rank[needed] + 1 for needed in needs.get(name, ())), default=0)
+    return rank
+
+
+def compare(before: Any, after: Any, path: str = "") -> Iterator[Change]:
+    """Yield the fields in which two plain values differ."""
+    if before == after:
+        return
+    old, new = _parts(before, after), _parts(after, before)
+    if old is None or new is None or not (old or new):
+        yield Change(path, before, after)
+        return
+    for step in sorted({**old, **new}, key=lambda step: (isinstance(step, str), step)):
+        below = f"{path}.{step}" if path else str(step)
+        yield from compare(old.get(step, ABSENT), new.get(step, ABSENT), below)
+
+
+def resume(approved: Plan, observed: Mapping[str, Observation]) -> tuple[Plan, tuple[Action, ...]]:
+    """Return what is left of an approved plan, and the actions whose object is neither before nor after."""
+    left: list[Action] = []
+    moved: list[Action] = []
+    for action in approved.actions:
+        seen = observed[action.target]
+        now = seen.resources.get(action.key)
+        unsure = now is None and not seen.complete and action.before is not None
+        if unsure or now not in (action.before, action.after):
+            moved.append(action)
+        elif now != action.after:
+            left.append(action)
+    done = _standing(approved.actions) - _standing(left) - _standing(moved)
+    return Plan(tuple(left), approved.unchanged + done), tuple(moved)
+
+
+def _standing(actions: Iterable[Action]) -> int:
+    """Count the objects that stand afterwards because of the actions."""
+    return sum(action.after is not None and not action.view for action in actions)
+
+
+def _by_key(resources: Iterable[Resource]) -> dict[Key, Resource]:
+    found: dict[Key, Resource] = {}
+    for resource in resources:
+        if found.setdefault(resource.key, resource) is not resource:
+            raise ValueError(f"two resources are called {resource.key}")
+    return found
+
+
+def _change(before: Resource, after: Resource, fixed: frozenset[str]) -> tuple[Operation, str]:
+    changes = tuple(compare(before.spec, after.spec))
+    stuck = [change.path for change in changes if any(_touches(change, field) for field in fixed)]
+    if stuck:
+        return "replace", f"{', '.join(stuck)} cannot be changed in place"
+    return "update", f"{len(changes)} {'field differs' if len(changes) == 1 else 'fields differ'}"
+
+
+def _touches(change: Change, field: str) -> bool:
+    """Say whether a change lies in a field, or turns what may hold the field into something else."""
+    inside = f"{change.path}.".startswith(f"{field}.")
+    around = field.startswith(f"{change.path}.")
+    return inside or (around and any(isinstance(side, _PARTED) for side in (change.before, change.after)))
+
+
+def _phase(operation: Operation, resource: Resource, rank: Mapping[Type, int]) -> int:
+    """Upserts take phases 0 … top, deletions top + 1 … 2 top + 1 in reverse, views the one after."""
+    top = max(rank.values(), default=0)
+    if resource.view:
+        return 2 * top + 2
+    own = rank.get((resource.key.family, resource.key.type), 0)
+    return 2 * top + 1 - own if operation == "delete" else own
+
+
+def _order(action: Action) -> tuple[int, str, int, Key]:
+    return action.phase, action.target, _DESTRUCTIVE_FIRST[action.operation], action.key
+
+
+def _spec(resource: Resource | None) -> Any:
+    return ABSENT if resource is None else resource.spec
+
+
+def _parts(value: Any, other: Any) -> dict[Any, Any] | None:
+    """Return the parts of a value by step; what is absent beside something with parts has none."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list):
+        return dict(enumerate(value))
+    return {} if value is ABSENT and isinstance(other, _PARTED) else None

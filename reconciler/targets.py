@@ -1,0 +1,35 @@
+"""Which target takes which resource: each takes what its families, clusters and fabrics let through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from intent.kinds.project import Target
+from renderers.resource import Key, Resource
+
+
+def takes(target: Target, key: Key) -> bool:
+    """Say whether a target takes objects with this key."""
+    if target.families and key.family not in target.families:
+        return False
+    kind, _, name = key.scope.partition("/")
+    if not (target.clusters or target.fabrics):
+        return True
+    if kind in ("cluster", "node"):
+        return name.partition("/")[0] in target.clusters
+    return kind == "fabric" and name in target.fabrics
+
+
+def route(
+    targets: Sequence[Target], resources: Iterable[Resource]
+) -> tuple[dict[str, list[Resource]], list[Resource]]:
+    """Return the resources of each target, and those that no target takes."""
+    taken: dict[str, list[Resource]] = {target.name: [] for target in targets}
+    left: list[Resource] = []
+    for resource in resources:
+        names = [target.name for target in targets if takes(target, resource.key)]
+        for name in names:
+            taken[name].append(resource)
+        if not names:
+            left.append(resource)
+    return taken, left

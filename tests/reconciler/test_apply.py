@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from threading import Barrier
+
+import pytest
+
+from reconciler.apply import Event, Finished, Result, Retry, Retrying, Started, apply
+from reconciler.drivers.base import Batch, Outcome
+from reconciler.drivers.simulator import Fault, Simulator
+from reconciler.plan import Observation, Plan, plan
+from renderers.resource import Key, Resource
+
+NEEDS = {("vpp", "policy"): (("vpp", "vrf"),), ("vpp", "steering"): (("vpp", "policy"),)}
+
+
+def key(type_: str, name: str) -> Key:
+    return Key("vpp", "node/a/n", type_, name)
+
+
+def thing(type_: str, name: str, *needs: Key, value: int = 0) -> Resource:
+    return Resource(key(type_, name), {"value": value}, needs=needs)
+
+
+def chain(name: str, value: int = 0) -> list[Resource]:
+    vrf = thing("vrf", name, value=value)
+    policy = thing("policy", name, vrf.key, value=value)
+    return [vrf, policy, thing("steering", name, policy.key, value=value)]
+
+
+def planned(desired: list[Resource], *targets: Simulator) -> Plan:
+    observed = {target.name: Observation(dict(target.ours)) for target in targets}
+    return plan(dict.fromkeys(observed, desired), observed, NEEDS)
+
+
+def run(changes: Plan, *targets: Simulator, attempts: int = 3) -> tuple[Result, list[Event], list[float]]:
+    events: list[Event] = []
+    slept: list[float] = []
+    retry = Retry(attempts, wait=1.0, longest=3.0, sleep=slept.append)
+    return apply(changes, {target.name: target for target in targets}, events.append, retry), events, slept
+
+
+def told(result: Result) -> dict[str, str]:
+    return {f"{o.action.key.type}/{o.action.key.name}": o.status for o in result.outcomes}
+
+
+def test_a_plan_is_done_in_its_order() -> None:
+    target = Simulator(resources=chain("old"))
+    changes = planned(chain("new"), target)
+    result, _, _ = run(changes, target)
+    assert result.failed == ()
+    assert [outcome.action for outcome in result.outcomes] == list(changes.actions) == target.written
+    assert planned(chain("new"), target).actions == ()
+
+
+def test_each_phase_is_one_batch_for_each_target() -> None:
+    east, west = Simulator("east"), Simulator("west")
+    _, events, _ = run(planned(chain("a") + chain("b"), east, west), east, west)
+    started = [(event.phase, event.target, event.actions) for event in events if isinstance(event, Started)]
+    assert sorted(started) == [(phase, name, 2) for phase in range(3) for name in ("east", "west")]
+    finished = [event for event in events if isinstance(event, Finished)]
+    assert {len(event.outcomes) for event in finished} == {2}
+
+
+def test_no_target_starts_a_phase_before_all_are_through_with_the_last() -> None:
+    east, west = Simulator("east", faults={1: Fault("delay", 0.05)}), Simulator("west")
+    _, events, _ = run(planned(chain("a"), east, west), east, west)
+    phases = [event.phase for event in events]
+    assert phases == sorted(phases)
+
+
+def test_targets_of_a_phase_run_side_by_side() -> None:
+    barrier = Barrier(2, timeout=10)
+
+    def meet(_: float) -> None:
+        barrier.wait()
+
+    targets = [Simulator(name, faults={1: Fault("delay")}, sleep=meet) for name in ("east", "west")]
+    result, _, _ = run(planned([thing("vrf", "1")], *targets), *targets)
+    assert result.failed == ()
+
+
+def test_transient_failures_are_tried_again_with_growing_pauses() -> None:
+    target = Simulator(faults={1: Fault("transient"), 2: Fault("transient"), 3: Fault("transient")})
+    result, events, slept = run(planned([thing("vrf", "1")], target), target, attempts=5)
+    assert told(result) == {"vrf/1": "done"}
+    assert slept == [1.0, 2.0, 3.0]
+    assert [event.attempt for event in events if isinstance(event, Retrying)] == [1, 2, 3]
+
+
+def test_patience_ends() -> None:
+    target = Simulator(faults={number: Fault("transient") for number in range(1, 100)})
+    result, _, slept = run(planned(chain("a"), target), target)
+    assert told(result) == {"vrf/a": "failed", "policy/a": "skipped", "steering/a": "skipped"}
+    assert result.outcomes[0].message == "gave up after 3 attempts: call 3 to simulator was refused for now"
+    assert slept == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("transactional", [True, False])
+def test_what_was_done_but_reported_as_failed_is_done_again_without_harm(*, transactional: bool) -> None:
+    target = Simulator(faults={1: Fault("timeout")}, transactional=transactional)
+    result, _, _ = run(planned([thing("vrf", "1"), thing("vrf", "2")], target), target)
+    assert result.failed == ()
+    assert target.ours.keys() == {key("vrf", "1"), key("vrf", "2")}
+
+
+def test_a_write_that_was_lost_is_found_by_reading_back() -> None:
+    target = Simulator(faults={1: Fault("lose")})
+    result, _, _ = run(planned(chain("a"), target), target)
+    assert told(result) == {"vrf/a": "failed", "policy/a": "skipped", "steering/a": "skipped"}
+    assert result.outcomes[0].message == "was not there when read back"
+
+
+def test_a_deletion_that_was_lost_is_found_by_reading_back() -> None:
+    target = Simulator(resources=[thing("vrf", "1")], faults={1: Fault("lose")})
+    result, _, _ = run(planned([], target), target)
+    assert [outcome.message for outcome in result.failed] == ["was still there when read back"]
+
+
+def test_a_failure_stops_what_needs_it_and_not_its_siblings() -> None:
+    target = Simulator(faults={1: Fault("permanent")}, transactional=False)
+    result, _, _ = run(planned(chain("a") + chain("b"), target), target)
+    assert told(result) == {
+        "vrf/a": "failed",
+        "vrf/b": "done",
+        "policy/a": "skipped",
+        "policy/b": "done",
+        "steering/a": "skipped",
+        "steering/b": "done",
+    }
+    skipped = next(outcome for outcome in result.outcomes if outcome.status == "skipped")
+    assert skipped.message == "needs vpp:node/a/n:vrf:a, which was not done"
+
+
+def test_a_foreign_object_in_the_way_fails_alone_even_in_a_transaction() -> None:
+    target = Simulator(foreign=[thing("vrf", "a", value=9)])
+    result, _, _ = run(planned(chain("a") + chain("b"), target), target)
+    assert {name for name, status in told(result).items() if status == "done"} == {
+        "vrf/b",
+        "policy/b",
+        "steering/b",
+    }
+    assert "is not ours" in result.outcomes[0].message
+    assert target.foreign[key("vrf", "a")].spec == {"value": 9}
+
+
+def test_what_is_refused_takes_its_dependants_in_the_same_batch_with_it() -> None:
+    first, second = thing("vrf", "1"), thing("vrf", "2", key("vrf", "1"))
+    target = Simulator(foreign=[first])
+    result, _, _ = run(planned([first, second, thing("vrf", "3")], target), target)
+    assert told(result) == {"vrf/1": "failed", "vrf/2": "skipped", "vrf/3": "done"}
+
+
+def test_what_could_not_be_deleted_keeps_what_it_needs() -> None:
+    target = Simulator(resources=chain("a") + chain("b"), faults={1: Fault("permanent")}, transactional=False)
+    result, _, _ = run(planned([], target), target)
+    assert {name for name, status in told(result).items() if status == "done"} == {
+        "steering/b",
+        "policy/b",
+        "vrf/b",
+    }
+    assert target.ours.keys() == {resource.key for resource in chain("a")}
+    skipped = next(outcome for outcome in result.outcomes if outcome.status == "skipped")
+    assert skipped.message == "may still be used by vpp:node/a/n:steering:a, which was not done"
+
+
+def test_what_could_not_be_moved_away_keeps_what_it_used() -> None:
+    """Make before break: the old policy stays as long as the steering that left it could not be changed."""
+    old, new = thing("policy", "old"), thing("policy", "new")
+    before, after = thing("steering", "s", old.key, value=1), thing("steering", "s", new.key, value=2)
+    target = Simulator(resources=[old, before], faults={3: Fault("permanent")})
+    result, _, _ = run(planned([new, after], target), target)
+    assert told(result) == {"policy/new": "done", "steering/s": "failed", "policy/old": "skipped"}
+    assert target.ours.keys() == {old.key, new.key, before.key}
+
+
+def test_a_failure_in_one_target_does_not_stop_the_same_objects_in_another() -> None:
+    broken, sound = Simulator("broken", faults={1: Fault("permanent")}), Simulator("sound")
+    result, _, _ = run(planned(chain("a"), broken, sound), broken, sound)
+    assert {outcome.action.target for outcome in result.failed} == {"broken"}
+    assert len(sound.ours) == 3
+
+
+def test_a_need_in_another_target_counts() -> None:
+    cluster, node = Simulator("cluster", faults={1: Fault("permanent")}), Simulator("node")
+    vrf, policy, _ = chain("a")
+    observed = {"cluster": Observation({}), "node": Observation({})}
+    result, _, _ = run(plan({"cluster": [vrf], "node": [policy]}, observed, NEEDS), cluster, node)
+    assert told(result) == {"vrf/a": "failed", "policy/a": "skipped"}
+    assert node.ours == {}
+
+
+def test_a_bug_in_a_driver_is_not_hidden() -> None:
+    class Broken(Simulator):
+        def commit(self, batch: Batch) -> tuple[Outcome, ...]:
+            raise ZeroDivisionError(batch)
+
+    target = Broken()
+    with pytest.raises(ZeroDivisionError):
+        run(planned(chain("a"), target), target)
+
+
+def test_nothing_starts_when_a_target_has_no_driver() -> None:
+    east, west = Simulator("east"), Simulator("west")
+    with pytest.raises(ValueError, match="no driver for west"):
+        run(planned(chain("a"), east, west), east)
+    assert east.calls == 0
+
+
+def test_an_empty_plan_reaches_no_target() -> None:
+    target = Simulator()
+    assert apply(Plan(), {target.name: target}).outcomes == ()
+    assert target.calls == 0

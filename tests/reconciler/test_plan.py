@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from graphlib import CycleError
+from typing import Any
+
+import pytest
+
+from reconciler.plan import ABSENT, Action, Change, Observation, Plan, compare, diff, plan, ranks, resume
+from renderers.resource import Key, Resource
+
+NEEDS = {("vpp", "policy"): (("vpp", "vrf"),), ("vpp", "steering"): (("vpp", "policy"), ("vpp", "vrf"))}
+
+
+def thing(type_: str, name: str, *, view: bool = False, **spec: Any) -> Resource:
+    return Resource(Key("vpp", "node/a/n1", type_, name), spec, f"Thing/{name}", view=view)
+
+
+def seen(*resources: Resource, complete: bool = True) -> Observation:
+    return Observation({resource.key: resource for resource in resources}, complete=complete)
+
+
+def told(actions: list[Action]) -> list[tuple[int, str, str, str]]:
+    return [(action.phase, action.operation, action.key.type, action.key.name) for action in actions]
+
+
+def test_equal_specs_need_no_action_whatever_else_differs() -> None:
+    mine = thing("vrf", "7", table=7)
+    theirs = Resource(mine.key, {"table": 7}, "Other/subject", (mine.key,), view=True)
+    assert diff("t", [mine], seen(theirs)) == []
+
+
+def test_what_is_needed_is_made_first_and_deleted_last() -> None:
+    old = [thing(type_, "old") for type_ in ("vrf", "policy", "steering")]
+    new = [thing(type_, "new") for type_ in ("steering", "policy", "vrf")]
+    assert told(diff("t", new, seen(*old), NEEDS)) == [
+        (0, "create", "vrf", "new"),
+        (1, "create", "policy", "new"),
+        (2, "create", "steering", "new"),
+        (3, "delete", "steering", "old"),
+        (4, "delete", "policy", "old"),
+        (5, "delete", "vrf", "old"),
+    ]
+
+
+def test_views_come_last_even_when_they_go() -> None:
+    old, new = thing("exec", "old", view=True), thing("exec", "new", view=True)
+    actions = diff("t", [new, thing("vrf", "7")], seen(old, thing("policy", "1")), NEEDS)
+    assert told(actions) == [
+        (0, "create", "vrf", "7"),
+        (4, "delete", "policy", "1"),
+        (6, "delete", "exec", "old"),
+        (6, "create", "exec", "new"),
+    ]
+
+
+def test_a_type_that_no_table_names_is_made_at_once_and_deleted_last() -> None:
+    actions = diff("t", [thing("odd", "1")], seen(thing("odd", "2")), NEEDS)
+    assert told(actions) == [(0, "create", "odd", "1"), (5, "delete", "odd", "2")]
+
+
+def test_inside_a_phase_the_destructive_is_shown_first() -> None:
+    before = seen(thing("vrf", "b", fixed=1), thing("vrf", "c", free=1))
+    after = [thing("vrf", "a"), thing("vrf", "b", fixed=2), thing("vrf", "c", free=2)]
+    actions = diff("t", after, before, replaces={("vpp", "vrf"): frozenset({"fixed"})})
+    assert [action.operation for action in actions] == ["replace", "update", "create"]
+
+
+def test_an_incomplete_observation_plans_no_deletion() -> None:
+    before = [thing("vrf", "1", table=1), thing("vrf", "2", table=2)]
+    actions = diff("t", [thing("vrf", "2", table=3), thing("vrf", "3")], seen(*before, complete=False))
+    assert [action.operation for action in actions] == ["update", "create"]
+
+
+@pytest.mark.parametrize(
+    ("field", "operation"),
+    [
+        ("a.b", "replace"),
+        ("a", "replace"),
+        ("a.b.c", "replace"),
+        ("a.b.c.d", "update"),
+        ("a.bb", "update"),
+        ("a.b.0", "update"),
+    ],
+)
+def test_a_fixed_field_covers_what_lies_below_it(field: str, operation: str) -> None:
+    before, after = thing("vrf", "1", a={"b": {"c": 1}}), thing("vrf", "1", a={"b": {"c": 2}})
+    (action,) = diff("t", [after], seen(before), replaces={("vpp", "vrf"): frozenset({field})})
+    assert action.operation == operation
+
+
+def test_a_fixed_field_that_comes_or_goes_is_seen_through_its_parent() -> None:
+    before, after = thing("vrf", "1"), thing("vrf", "1", a={"b": 1})
+    fixed = {("vpp", "vrf"): frozenset({"a.b"})}
+    assert [action.operation for action in diff("t", [after], seen(before), replaces=fixed)] == ["replace"]
+    assert [action.operation for action in diff("t", [before], seen(after), replaces=fixed)] == ["replace"]
+
+
+def test_a_fixed_field_is_seen_when_its_parent_becomes_something_else() -> None:
+    before, after = thing("vrf", "1", a={"b": 1}), thing("vrf", "1", a="none")
+    fixed = {("vpp", "vrf"): frozenset({"a.b"})}
+    assert [action.operation for action in diff("t", [after], seen(before), replaces=fixed)] == ["replace"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, [Change("a", 1, 2)]),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3, 4]}}, [Change("a.b.1", 2, 3), Change("a.b.2", ABSENT, 4)]),
+        ({"a": None}, {}, [Change("a", None, ABSENT)]),
+        ({"a": {}}, {"a": []}, [Change("a", {}, [])]),
+        ({"a": {}}, {}, [Change("a", {}, ABSENT)]),
+        ({"a": {"b": 1}}, {}, [Change("a.b", 1, ABSENT)]),
+        ({}, {"a": {"b": 1, "c": [2]}}, [Change("a.b", ABSENT, 1), Change("a.c.0", ABSENT, 2)]),
+        ({"a": {"b": 1}}, {"a": "x"}, [Change("a", {"b": 1}, "x")]),
+        ({"b": 1, "a": 1}, {"a": 2, "b": 2}, [Change("a", 1, 2), Change("b", 1, 2)]),
+        ({"text": "a\nb\n"}, {"text": "a\nc\n"}, [Change("text", "a\nb\n", "a\nc\n")]),
+    ],
+)
+def test_changes_are_told_field_by_field(before: Any, after: Any, changes: list[Change]) -> None:
+    assert list(compare(before, after)) == changes
+
+
+def test_list_indexes_are_in_the_order_of_numbers() -> None:
+    paths = [change.path for change in compare({"a": [0] * 12}, {"a": [1] * 12})]
+    assert paths == [f"a.{index}" for index in range(12)]
+
+
+def test_a_created_object_tells_all_its_fields() -> None:
+    (action,) = diff("t", [thing("vrf", "1", table=1, names=["a"])], seen())
+    assert action.changes == (Change("names.0", ABSENT, "a"), Change("table", ABSENT, 1))
+
+
+def test_ranks_are_the_longest_way_down() -> None:
+    assert ranks(NEEDS) == {("vpp", "vrf"): 0, ("vpp", "policy"): 1, ("vpp", "steering"): 2}
+
+
+def test_a_cycle_of_types_is_a_bug() -> None:
+    with pytest.raises(CycleError):
+        ranks({("a", "x"): (("a", "y"),), ("a", "y"): (("a", "x"),)})
+
+
+def test_two_resources_with_one_key_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="two resources are called vpp:node/a/n1:vrf:1"):
+        diff("t", [thing("vrf", "1", a=1), thing("vrf", "1", a=2)], seen())
+
+
+def test_a_target_that_was_not_observed_cannot_be_planned() -> None:
+    with pytest.raises(ValueError, match="desired or observed only: east, west"):
+        plan({"east": []}, {"west": seen()})
+
+
+def test_phases_go_over_all_targets() -> None:
+    world = [thing("vrf", "1"), thing("policy", "1")]
+    changes = plan({"b": world, "a": world}, {"b": seen(), "a": seen()}, NEEDS)
+    assert [(action.phase, action.target) for action in changes.actions] == [
+        (0, "a"),
+        (0, "b"),
+        (1, "a"),
+        (1, "b"),
+    ]
+
+
+def test_counts_leave_views_out() -> None:
+    desired = [
+        thing("vrf", "1"),
+        thing("vrf", "2"),
+        thing("exec", "a", view=True),
+        thing("exec", "b", view=True),
+    ]
+    observed = seen(thing("vrf", "2"), thing("vrf", "3"), thing("exec", "b", view=True))
+    changes = plan({"t": desired}, {"t": observed})
+    assert changes.counts == {"create": 1, "update": 0, "replace": 0, "delete": 1}
+    assert (changes.views, changes.unchanged) == (1, 1)
+
+
+def test_order_of_input_does_not_matter() -> None:
+    world = [thing(type_, str(number), n=number) for type_ in ("vrf", "policy") for number in range(5)]
+    before = [thing("vrf", str(number), n=0) for number in range(3, 9)]
+    one = plan({"a": world, "b": world}, {"a": seen(*before), "b": seen()}, NEEDS)
+    two = plan({"b": world[::-1], "a": world[::-1]}, {"b": seen(), "a": seen(*before[::-1])}, NEEDS)
+    assert one == two
+
+
+def resumed(*now: Resource, complete: bool = True) -> tuple[list[str], list[str]]:
+    before = [thing("vrf", "changed", a=1), thing("vrf", "gone")]
+    approved = plan({"t": [thing("vrf", "changed", a=2), thing("vrf", "new")]}, {"t": seen(*before)})
+    left, moved = resume(approved, {"t": seen(*now, complete=complete)})
+    assert left.unchanged <= 2
+    return [action.key.name for action in left.actions], [action.key.name for action in moved]
+
+
+def test_an_approved_plan_is_resumed_from_what_is_observed() -> None:
+    changed, gone, new = (thing("vrf", "changed", a=2), thing("vrf", "gone"), thing("vrf", "new"))
+    before = thing("vrf", "changed", a=1)
+    assert resumed(before, gone) == (["changed", "new", "gone"], [])
+    assert resumed(changed, gone) == (["new", "gone"], [])
+    assert resumed(changed, new) == ([], [])
+
+
+def test_what_moved_since_the_approval_is_named() -> None:
+    assert resumed(thing("vrf", "changed", a=3), thing("vrf", "gone", b=1)) == (["new"], ["changed", "gone"])
+
+
+def test_what_is_missing_from_an_incomplete_observation_is_not_taken_for_done() -> None:
+    assert resumed(thing("vrf", "changed", a=2), complete=False) == (["new"], ["gone"])
+
+
+def test_a_resumed_plan_counts_what_is_done_as_unchanged() -> None:
+    approved = plan({"t": [thing("vrf", "1"), thing("vrf", "2")]}, {"t": seen()})
+    left, _ = resume(approved, {"t": seen(thing("vrf", "1"))})
+    assert left == Plan(approved.actions[1:], 1)
