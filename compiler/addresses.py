@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
+from itertools import pairwise
 from typing import NamedTuple
 
 from intent.kinds.virtual_network import Subnet, VirtualNetworkSpec
@@ -47,6 +48,16 @@ class Share(NamedTuple):
             yield low, high
 
 
+class BlockShare(NamedTuple):
+    """What one node hands out of its own block of a subnet."""
+
+    block: IPNetwork
+    gateway: IPAddress
+    """First address of the block: the node itself."""
+    spans: tuple[Span, ...]
+    """Addresses for pods."""
+
+
 def hosts(cidr: IPNetwork) -> Span:
     """Return the addresses of hosts: without network and broadcast (RFC 3021 keeps both ends of a /31)."""
     low = int(cidr.network_address)
@@ -78,12 +89,20 @@ def share(spec: VirtualNetworkSpec, subnet: Subnet, cluster: str) -> Share:
     if not wanted:
         return Share(subnet, gateway, None, ())
     span = (wanted[0][0], max(last for _, last in wanted))
-    taken = [(one[1] + 1, two[0] - 1) for one, two in zip(wanted, wanted[1:], strict=False)]
+    taken = [(one[1] + 1, two[0] - 1) for one, two in pairwise(wanted)]
     if gateway is not None:
         taken.append((int(gateway), int(gateway)))
     taken += [(int(entry.address),) * 2 for entry in ipam.fixed if entry.address.version == version]
     taken += [ends(prefix) for prefix in ipam.excludes if prefix.version == version]
     return Share(subnet, gateway, span, merged(part for item in taken if (part := clip(item, span))))
+
+
+def block_share(block: IPNetwork, whole: Share | None = None) -> BlockShare:
+    """Return what a node hands out of its block: what pods may get, without the node's own address."""
+    low, high = hosts(block)
+    free = [(low, high)] if whole is None else list(whole.free((low, high)))
+    spans = [(max(first, low + 1), last) for first, last in free if last > low]
+    return BlockShare(block, address(low, block.version), tuple(spans))
 
 
 def ends(prefix: IPNetwork) -> Span:

@@ -1,206 +1,193 @@
-"""Allocate: requests and ledger become ids; what is leased stays, what is missing is an error (or, to update, a draw).
+"""Allocate: requests and ledger become ids; what is leased stays, what is missing is an error (or is drawn).
 
 Invariant: no value is ever held by two owners in one domain, and no lease moves unless two branches took the
-same id — then the lease that the first parent does not have gives way.
+same id — then the lease that the settled ledger does not have gives way.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 from compiler.allocated import Allocated
-from compiler.demand import demand
-from compiler.ledger import Lease, Ledger, other_place
-from compiler.requests import Request, Value
+from compiler.books import Books, open_books
+from compiler.demand import demand, renamed_pools
+from compiler.ledger import Lease, Ledger, domain
+from compiler.requests import Request
 from compiler.resolved import Resolved
-from intent.diagnostics import Related, Report
-from intent.source import Span
+from compiler.trouble import report_exhausted, report_missing, report_outside, report_stuck, report_uneven
+from intent.diagnostics import Report
 
-SLOTS: Final = ("vni", "vlan", "l3vni", "zone_vlan", "table", "function", "localsids", "pods", "block", "bsid")
-_SHOWN: Final = 10
-_UPDATE: Final = "run `intentc ledger update` and commit intentc.lock"
-
-
-@dataclass(slots=True)
-class _Books:
-    """Who holds what while one run allocates; local to this module and dropped at its end."""
-
-    ledger: Ledger
-    report: Report
-    held: dict[tuple[str, str], Lease] = field(default_factory=dict)
-    """Leases by owner and pool."""
-    taken: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Owner by pool and value; tombstones count."""
-    places: dict[str, Request] = field(default_factory=dict)
-    """A request of each owner, for its place in intent."""
+SLOTS: Final = (
+    *("vni", "vlan", "l3vni", "zone_vlan"),
+    *("table", "function", "localsids", "pods", "block", "bsid"),
+)
 
 
 def allocate(resolved: Resolved, ledger: Ledger, report: Report) -> Allocated | None:
     """Return every id from pins and leases; a missing lease is an error that says how to get it."""
-    requests = sorted(demand(resolved), key=lambda request: (request.owner, request.pool))
-    books = _open(requests, ledger, None, report)
+    requests = _requests(resolved)
+    books = open_books(requests, ledger, renamed_pools(resolved), None, report)
     values: dict[str, dict[tuple[str, ...], Any]] = {slot: {} for slot in SLOTS}
-    missing: list[Request] = []
+    missing, outside = [], []
     for request in requests:
-        value = request.pinned if request.pinned is not None else _leased(request, books)
-        if value is None:
+        if request.pinned is not None:
+            values[request.slot][request.key] = request.pinned
+            continue
+        lease = _leased(request, books)
+        if lease is None:
             missing.append(request)
+        elif (value := request.space.read(lease.value)) is None:
+            outside.append((request, lease))
         else:
             values[request.slot][request.key] = value
-    _report_missing(missing, ledger, report)
+    # A lease that clashes was reported as that, and is not missing too.
+    clashed = {(owner, pool) for owner, pool, _ in books.lost}
+    report_missing([one for one in missing if (one.owner, one.pool) not in clashed], ledger, report)
+    report_outside(outside, ledger, report)
     return None if report.failed else Allocated.of(resolved, values)
 
 
-def _report_missing(missing: Iterable[Request], ledger: Ledger, report: Report) -> None:
-    """Report leases that nobody drew yet: once per document, and the first documents only."""
-    documents: defaultdict[int, list[Request]] = defaultdict(list)
-    for request in missing:
-        documents[id(request.intent)].append(request)
-    for several in list(documents.values())[:_SHOWN]:
-        first, pools = several[0], ", ".join(sorted({request.pool for request in several}))
-        count = f"{len(several)} leases are" if len(several) > 1 else "a lease is"
-        report.error("IC2503", first.intent.span("metadata", "name"), f"{count} missing ({pools}), the first for {first.owner}", _UPDATE)
-    if len(documents) > _SHOWN:
-        report.error("IC2503", Span(ledger.file), f"leases are missing for {len(documents) - _SHOWN} more documents", _UPDATE)
-
-
 def update(resolved: Resolved, ledger: Ledger, settled: Ledger | None, report: Report) -> tuple[Lease, ...]:
-    """Return the leases that the ledger should hold: kept, renamed, drawn anew, and freed.
+    """Return what the ledger should hold: leases kept, renamed, drawn and freed; void if the report failed.
 
-    `settled` is the ledger of the first parent: where two branches took one id, the lease that it does not hold gives way.
+    `settled` is the ledger of the first parent: where two branches took one id, the lease that it does not
+    hold gives way. Without it nothing gives way: such a clash is an error.
     """
-    requests = sorted(demand(resolved), key=lambda request: (request.owner, request.pool))
-    books = _open(requests, ledger, settled, report)
-    leases: dict[tuple[str, str], Lease] = {}
-    used: set[tuple[str, str]] = set()
+    requests = _requests(resolved)
+    books = open_books(requests, ledger, renamed_pools(resolved), settled, report)
+    texts: list[tuple[Request, str]] = []
+    outside: list[tuple[Request, Lease]] = []
+    undrawn: list[Request] = []
+    exhausted: list[Request] = []
     for request in requests:
+        lease = None if request.pinned is not None else _leased(request, books)
         if request.pinned is not None:
-            continue
-        value = _leased(request, books)
-        text = str(value) if value is not None else _draw(request, books)
-        if text is None:
-            continue
-        for pool in request.pools:
-            leases[request.owner, pool] = Lease(request.owner, pool, text)
-            used.update((name, pool) for name in (request.owner, *request.formerly))
-    for key, lease in books.held.items():
-        if key not in used:
-            leases.setdefault(key, Lease(lease.owner, lease.pool, lease.value, freed=True))
-    return tuple(sorted(leases.values()))
-
-
-def _open(requests: Iterable[Request], ledger: Ledger, settled: Ledger | None, report: Report) -> _Books:
-    """Enter all leases and pins; report what is held twice."""
-    books = _Books(ledger, report, places={request.owner: request for request in requests})
-    kept = {(lease.owner, lease.pool, lease.value) for lease in settled.leases} if settled else None
-    entries = sorted(ledger.leases, key=lambda lease: (lease.freed, kept is not None and (lease.owner, lease.pool, lease.value) not in kept, lease))
-    for lease in entries:
-        twin = books.held.get((lease.owner, lease.pool))
-        if twin is not None:
-            if twin.value != lease.value and not lease.freed and kept is None:
-                _clash(books, lease, twin, f"{lease.owner} holds two leases of {lease.pool}: {twin.value} and {lease.value}")
-            continue
-        holder = books.taken.get((lease.pool, lease.value))
-        if holder is not None and holder != lease.owner:
-            if kept is None and not lease.freed:
-                _clash(books, lease, books.held[holder, lease.pool], f"{lease.pool} {lease.value} is leased to both {holder} and {lease.owner}")
-            continue
-        books.held[lease.owner, lease.pool] = lease
-        books.taken[lease.pool, lease.value] = lease.owner
-    for request in requests:
-        if request.pinned is not None:
-            _pin(request, books)
-    return books
-
-
-def _clash(books: _Books, lease: Lease, twin: Lease, message: str) -> None:
-    """Report two leases that cannot both stand, with both lines of the ledger and of intent."""
-    related = [other_place(books.ledger, twin, "the other lease")]
-    for name in dict.fromkeys((twin.owner, lease.owner)):
-        request = books.places.get(name)
-        if request:
-            related.append(Related(request.intent.span("metadata", "name"), f"asked for by {name}"))
-    books.report.error("IC2504", books.ledger.span(lease), message, "two branches took the same id: run `intentc ledger update`, which moves the newer one", related)
-
-
-def _pin(request: Request, books: _Books) -> None:
-    """Enter a pinned value; it must be free, or held by its own owner."""
-    text, span = str(request.pinned), request.intent.span(*request.path)
-    inside = request.space.read(text) is not None
-    if not inside and request.slot in ("localsids", "pods"):
-        books.report.error("IC2505", span, f"pinned {request.pool} {text} of {request.owner} lies outside {request.space}")
-        return
-    for pool in request.pools:
-        holder = books.taken.get((pool, text))
-        if holder is None or holder in (request.owner, *request.formerly):
-            books.taken[pool, text] = request.owner
-            continue
-        lease = books.held.get((holder, pool))
-        other = books.places.get(holder)
-        if lease is not None:
-            place = other_place(books.ledger, lease, f"leased to {holder}")
+            texts.append((request, str(request.pinned)))
+        elif lease is None:
+            undrawn.append(request)
+        elif request.space.read(lease.value) is None:
+            outside.append((request, lease))
         else:
-            place = Related(other.intent.span(*other.path) if other else span, f"pinned by {holder}")
-        books.report.error("IC2506", span, f"pinned {pool} {text} of {request.owner} is taken by {holder}", "pin another value, or pin a value for the other one too and update the ledger", [place])
+            texts.append((request, lease.value))
+    # Draws come last: nobody may draw what another one keeps.
+    for request in undrawn:
+        text = _draw(request, books, exhausted)
+        if text is not None:
+            texts.append((request, text))
+    report_outside(outside, ledger, report)
+    report_exhausted(exhausted, report)
+    leases = [Lease(request.owner, pool, text) for request, text in texts for pool in request.pools]
+    return tuple(sorted([*leases, *_tombstones(books, leases)]))
 
 
-def _leased(request: Request, books: _Books) -> Value | None:
-    """Return the value that the owner holds, under its name or an earlier one, in every domain."""
-    texts = {text for pool in request.pools if (text := _held(request, pool, books)) is not None}
-    if len(texts) != 1 or any(_held(request, pool, books) is None for pool in request.pools):
+def _requests(resolved: Resolved) -> list[Request]:
+    return sorted(demand(resolved), key=attrgetter("owner", "pool"))
+
+
+def _leased(request: Request, books: Books) -> Lease | None:
+    """Return the lease that the owner holds, under its name or an earlier one, in every domain alike."""
+    first = books.find(request, request.pools[0])
+    for pool in request.pools[1:]:
+        lease = books.find(request, pool)
+        if first is None or lease is None:
+            return None
+        if lease.value != first.value:
+            if books.settled is None:
+                books.lost.add((request.owner, request.pool, lease.value))
+                report_uneven(request, [first, lease], books.ledger, books.report)
+            return None
+    return first
+
+
+def _draw(request: Request, books: Books, exhausted: list[Request]) -> str | None:
+    """Take the value that the owner holds in other domains, or one it held before, or the first free one."""
+    leases = [lease for pool in request.pools if (lease := books.find(request, pool)) is not None]
+    fixed = [lease for lease in leases if books.settled is None or books.stays(lease)] or leases[:1]
+    if any(lease.value != fixed[0].value for lease in fixed):
+        if books.settled is not None:
+            report_uneven(request, fixed, books.ledger, books.report)
         return None
-    text = texts.pop()
-    value = request.space.read(text)
-    if value is None:
-        lease = next(lease for name in (request.owner, *request.formerly) if (lease := books.held.get((name, request.pools[0]))))
-        books.report.error(
-            "IC2507", books.ledger.span(lease), f"lease {text} of {request.owner} lies outside the pool: {request.space}", "widen the pool, or delete this line and run `intentc ledger update` (the id changes)",
-            [Related(request.intent.span(*request.path), "asked for here")],
-        )
-        return request.space.at(0) if request.space.size else None
-    return value
-
-
-def _held(request: Request, pool: str, books: _Books) -> str | None:
-    for name in (request.owner, *request.formerly):
-        lease = books.held.get((name, pool))
-        if lease is not None and (name == request.owner or name not in books.places):
-            return lease.value
-    return None
-
-
-def _draw(request: Request, books: _Books) -> str | None:
-    """Take the first free value after the one that the owner's name points to."""
-    size = request.space.size
-    already = next((text for pool in request.pools if (text := _held(request, pool, books)) is not None), None)
-    candidates = [already] if already is not None else (str(request.space.at((request.start() + step) % size)) for step in range(size))
-    for text in candidates:
-        if all(books.taken.get((pool, text), request.owner) == request.owner or (already is not None and _held(request, pool, books) == text) for pool in request.pools):
+    for text in [fixed[0].value] if fixed else _candidates(request, books):
+        if _fits(request, text, books):
             for pool in request.pools:
-                books.taken[pool, text] = request.owner
-                books.held.setdefault((request.owner, pool), Lease(request.owner, pool, text))
+                lease = Lease(request.owner, pool, text)
+                books.held[request.owner, pool] = lease
+                books.take(pool, text, lease)
             return text
-    span = request.intent.span(*request.path)
-    if already is not None:
-        books.report.error("IC2508", span, f"{request.pool} {already} of {request.owner} is taken in one of {', '.join(request.domains)}", "pin a value that is free in all of them")
+    if fixed:
+        report_stuck(request, fixed[0], books)
     else:
-        books.report.error("IC2509", span, f"pool {request.pools[0]} is exhausted: {request.space} has no free value for {request.owner}", "widen the pool, or free leases")
+        books.full.add((request.pools, request.space))
+        exhausted.append(request)
     return None
+
+
+def _fits(request: Request, text: str, books: Books) -> bool:
+    return request.space.read(text) is not None and all(
+        books.other(pool, text, request.owner) is None for pool in request.pools
+    )
+
+
+def _candidates(request: Request, books: Books) -> Iterator[str]:
+    """Yield what the owner held before, then all values, beginning where the owner's name points to."""
+    for name in (request.owner, *request.formerly):
+        for pool in request.pools:
+            yield from (lease.value for lease in books.freed.get((name, pool), ()))
+    if (request.pools, request.space) in books.full:
+        return
+    size, start, at = request.space.size, request.start(), request.space.at
+    for step in range(size):
+        yield str(at((start + step) % size))
+
+
+def _tombstones(books: Books, leases: Iterable[Lease]) -> set[Lease]:
+    """Return what was held before and is not any more; a value that is in use again needs no tombstone."""
+    standing = {(domain(lease.pool), lease.value) for lease in leases}
+    old = [*books.held.values(), *chain.from_iterable(books.freed.values())]
+    return {
+        Lease(lease.owner, lease.pool, lease.value, freed=True)
+        for lease in old
+        if (domain(lease.pool), lease.value) not in standing
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update changes in the ledger, for people."""
+
+    counts: Mapping[str, int]
+    """Leases that are new, renamed, freed, moved and kept."""
+    moved: tuple[tuple[Lease, Lease], ...]
+    """Leases whose value changed, before and after: what they stand for changes on the targets."""
+
+
+def changes(before: Ledger, after: Iterable[Lease]) -> Changes:
+    """Compare the ledger with what an update made of it."""
+    old = {(lease.owner, lease.pool): lease for lease in before.leases if not lease.freed}
+    stones = {lease[:3] for lease in before.leases if lease.freed}
+    present = list(after)
+    standing = {(lease.owner, lease.pool) for lease in present if not lease.freed}
+    gone = {(domain(lease.pool), lease.value) for key, lease in old.items() if key not in standing}
+    counts = dict.fromkeys(("new", "renamed", "moved", "freed", "kept"), 0)
+    moved = []
+    for lease in present:
+        twin = old.get((lease.owner, lease.pool))
+        if lease.freed:
+            counts["kept" if lease[:3] in stones else "freed"] += 1
+        elif twin is None:
+            counts["renamed" if (domain(lease.pool), lease.value) in gone else "new"] += 1
+        elif twin.value != lease.value:
+            counts["moved"] += 1
+            moved.append((twin, lease))
+        else:
+            counts["kept"] += 1
+    return Changes(counts, tuple(moved))
 
 
 def summary(before: Ledger, after: Iterable[Lease]) -> Mapping[str, int]:
-    """Count what an update changes: leases drawn, freed, moved to another owner or value, kept."""
-    old = {(lease.owner, lease.pool): lease for lease in before.leases}
-    counts = {"new": 0, "freed": 0, "changed": 0, "kept": 0}
-    for lease in after:
-        twin = old.get((lease.owner, lease.pool))
-        if twin is None:
-            counts["new"] += 1
-        elif twin.freed != lease.freed:
-            counts["freed" if lease.freed else "new"] += 1
-        else:
-            counts["kept" if twin.value == lease.value else "changed"] += 1
-    return counts
+    """Count what an update changes."""
+    return changes(before, after).counts

@@ -1,6 +1,7 @@
 """The noun after allocation: every id, by what it is for.
 
-This is all that one scope may know of another: a node's slice reads the SIDs, BSIDs and blocks of its peers here.
+This is all that one scope may know of another: a node's slice reads the SIDs, BSIDs and blocks of its peers
+here.
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
 """Ports in use: which network is needed on which port or LAG, and who needs it.
 
-    pods where they run (facts) ∪ workloads with preProvision ∪ FabricAttachments
+    pods where they run (facts) + workloads with preProvision + FabricAttachments
 
-Invariant: linear in what it yields, sorted, and the same whatever order documents and facts came in. A pod leg
-whose bond can move to another leg uses the ports of both, so a failover finds its VLAN already there.
+Invariant: linear in what it yields, sorted, and the same whatever order documents and facts came in. A leg
+of a bond uses the ports of its partners as well, so a failover finds its VLAN already there.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from compiler.facts import Facts
@@ -18,9 +20,10 @@ from compiler.memo import remembered
 from compiler.resolve import pools_of
 from compiler.resolved import Lag, Network, Port, Resolved
 from intent.kinds.fabric_attachment import FabricAttachmentSpec, StaticPort
-from intent.kinds.virtual_network import SriovAttachment, SriovBondAttachment
+from intent.kinds.virtual_network import SriovAttachment, SriovBondAttachment, VfSettings
 from intent.kinds.workload import PodInterface, WorkloadSpec
 from intent.model import Intent, Origin
+from intent.scalars import Ranges
 
 Point = Port | Lag
 """Where a network enters a fabric."""
@@ -50,7 +53,7 @@ class PortUse:
 
 
 def where(point: Point) -> tuple[str, str, str]:
-    """Return fabric, switch and port of a port, or fabric, group (or switch) and name of a LAG; sorts points."""
+    """Return fabric, switch and port, or fabric, group (or switch) and name of a LAG; points sort by it."""
     if isinstance(point, Port):
         return point
     return point.fabric, point.group or point.members[0].switch, point.name
@@ -72,17 +75,18 @@ def _use(several: list[Claim]) -> PortUse:
     reasons = {claim.reason: claim.origin for claim in several}
     ordered = sorted(reasons)
     tagged = all(claim.tagged for claim in several)
-    return PortUse(first.network, first.point, tagged, tuple(ordered), tuple(map(reasons.__getitem__, ordered)))
+    return PortUse(
+        first.network, first.point, tagged, tuple(ordered), tuple(map(reasons.__getitem__, ordered))
+    )
 
 
 def claims(resolved: Resolved) -> Iterator[Claim]:
-    """Yield every reason of every network for every point, of the networks that extend to a fabric."""
-    yield from _of_pods(resolved)
-    for intent in resolved.of("Workload").values():
-        if intent.spec.pre_provision:
-            yield from _of_workload(intent, resolved)
-    for intent in resolved.of("FabricAttachment").values():
-        yield from _of_attachment(intent, resolved)
+    """Yield every reason of every network for every point in the fabrics that it extends to."""
+    found = (_of_pods(resolved), _of_workloads(resolved), _of_attachments(resolved))
+    for claim in chain.from_iterable(found):
+        # A partner leg, or a stale fact, may lead into a fabric where the network has no VLAN.
+        if claim.point.fabric in resolved.networks[claim.network].fabrics:
+            yield claim
 
 
 def entries(port: StaticPort, resolved: Resolved) -> tuple[Point, ...]:
@@ -101,7 +105,7 @@ def lag_of_port(resolved: Resolved) -> Mapping[Port, Lag]:
 
 
 def pool_nics(attachment: object, resolved: Resolved) -> Choice:
-    """Return the NICs that an SR-IOV attachment may use, by node; a bond needs a node that is in both pools."""
+    """Return the NICs that an SR-IOV attachment may use, by node; a bond needs nodes in both pools."""
     if isinstance(attachment, SriovAttachment):
         return resolved.pools[attachment.pool].members
     if isinstance(attachment, SriovBondAttachment):
@@ -139,6 +143,41 @@ def _of_pods(resolved: Resolved) -> Iterator[Claim]:
                 memo[item.node, nic] = legs(item.node, nic, resolved)
             for point in memo[item.node, nic]:
                 yield Claim(item.network, point, tagged=True, reason=reason, origin=origin)
+                for other in trunked(resolved).get(item.network, ()):
+                    yield Claim(other, point, tagged=True, reason=reason, origin=origin)
+
+
+@remembered
+def trunked(resolved: Resolved) -> Mapping[str, tuple[str, ...]]:
+    """Return the further networks that pods of a network reach by tagging their pinned VLANs themselves."""
+    trunks = {
+        name: tuple(
+            item.trunk_vlans
+            for item in network.spec.attachments
+            if isinstance(item, VfSettings) and item.trunk_vlans
+        )
+        for name, network in resolved.networks.items()
+        if network.fabrics
+    }
+    pinned: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for network in resolved.networks.values():
+        for fabric in network.fabrics if network.spec.vlan else ():
+            insort(pinned[fabric], (network.spec.vlan or 0, network.name))
+    return {
+        name: tuple(
+            sorted({other for item in several for other in _pinned_in(item, resolved.networks[name], pinned)})
+        )
+        for name, several in trunks.items()
+        if several
+    }
+
+
+def _pinned_in(trunk: Ranges, network: Network, pinned: Mapping[str, list[tuple[int, str]]]) -> Iterator[str]:
+    for fabric in network.fabrics:
+        known = pinned.get(fabric, [])
+        for low, high in trunk.spans:
+            found = known[bisect_left(known, (low, "")) : bisect_left(known, (high + 1, ""))]
+            yield from (name for _, name in found if name != network.name)
 
 
 def _nics_of_pods(facts: Facts) -> Mapping[tuple[str, str, str, str], set[str]]:
@@ -159,6 +198,12 @@ def _other_legs(network: Network, node: str, used: set[str], resolved: Resolved)
     return ()
 
 
+def _of_workloads(resolved: Resolved) -> Iterator[Claim]:
+    for intent in resolved.of("Workload").values():
+        if intent.spec.pre_provision:
+            yield from _of_workload(intent, resolved)
+
+
 def _of_workload(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
     origin = Origin("", intent, ("spec", "preProvision"), "every node that it may run on")
     spec: WorkloadSpec = intent.spec
@@ -167,13 +212,14 @@ def _of_workload(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
         for name, choice in choices:
             if extended(name, resolved) is None:
                 continue
-            for nic in choice.get(node, ()):
-                for point in legs(node, nic, resolved):
-                    yield Claim(name, point, tagged=True, reason=f"workload {intent.name}", origin=origin)
+            points = [point for nic in choice.get(node, ()) for point in legs(node, nic, resolved)]
+            for network in (name, *trunked(resolved).get(name, ())):
+                for point in points:
+                    yield Claim(network, point, tagged=True, reason=f"workload {intent.name}", origin=origin)
 
 
 def candidates(spec: WorkloadSpec, resolved: Resolved) -> tuple[str, ...]:
-    """Return the nodes that a workload may run on: chosen, not drained, with a NIC for each SR-IOV interface."""
+    """Return the nodes that a workload may run on: chosen, not drained, with NICs for its networks."""
     needed = [
         _choice(entry, spec.cluster, resolved)
         for entry in spec.interfaces
@@ -201,12 +247,14 @@ def _choice(entry: PodInterface, cluster: str, resolved: Resolved) -> Choice:
     return {node: tuple(sorted(nics)) for node, nics in found.items()}
 
 
-def _of_attachment(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
-    spec: FabricAttachmentSpec = intent.spec
-    if extended(spec.network, resolved) is None:
-        return
-    tagged = spec.tagging == "tagged"
-    for index, port in enumerate(spec.ports):
-        origin = Origin("", intent, ("spec", "ports", index))
-        for point in entries(port, resolved):
-            yield Claim(spec.network, point, tagged, f"attachment {intent.name}", origin)
+def _of_attachments(resolved: Resolved) -> Iterator[Claim]:
+    for intent in resolved.of("FabricAttachment").values():
+        spec: FabricAttachmentSpec = intent.spec
+        for index, port in enumerate(spec.ports):
+            origin = Origin("", intent, ("spec", "ports", index))
+            # A switch that does not exist is reported by the checks; here it is no port.
+            known = port.fabric is None or (port.fabric, port.switch) in resolved.switches
+            for point in entries(port, resolved) if known else ():
+                yield Claim(
+                    spec.network, point, spec.tagging == "tagged", f"attachment {intent.name}", origin
+                )

@@ -29,7 +29,7 @@ class Facts:
 
     @property
     def digest(self) -> str:
-        """Hash of all facts, whatever files they came from."""
+        """Hash of all facts, whatever files they came from and in whatever order."""
         lines = [item.model_dump_json(by_alias=True) for _, item in sorted(self.nodes.items())]
         lines += [item.model_dump_json(by_alias=True) for item in self.placements]
         return hashlib.sha256("\n".join([*lines, *sorted(self.down)]).encode()).hexdigest()[:32]
@@ -39,12 +39,14 @@ def gather(documents: Iterable[Intent], report: Report) -> Facts:
     """Return the facts of all documents; what two of them say differently is an error."""
     nodes: dict[str, NodeSids] = {}
     states: dict[str, str] = {}
-    found: list[tuple[tuple[str, ...], Placement, Origin]] = []
+    found: list[tuple[Placement, Origin]] = []
     origins: dict[str, Origin] = {}
     for intent in documents:
         spec: FactsSpec = intent.spec
-        for index, node in enumerate(spec.nodes):
+        for index, said in enumerate(spec.nodes):
             origin = Origin("", intent, ("spec", "nodes", index))
+            # The order in which a node announces its blocks means nothing.
+            node = said.model_copy(update={"blocks": tuple(sorted(set(said.blocks), key=str))})
             if nodes.setdefault(node.node, node) != node:
                 _contradiction(report, f"node {node.node!r}", origin, origins[f"node/{node.node}"])
             origins.setdefault(f"node/{node.node}", origin)
@@ -54,14 +56,28 @@ def gather(documents: Iterable[Intent], report: Report) -> Facts:
                 _contradiction(report, f"link {link.link!r}", origin, origins[f"link/{link.link}"])
             origins.setdefault(f"link/{link.link}", origin)
         for index, item in enumerate(spec.placements):
-            order = (item.cluster, item.namespace, item.pod, item.network, item.node, item.nic)
-            found.append((order, item, Origin("", intent, ("spec", "placements", index))))
-    found.sort(key=lambda entry: entry[0])
-    for index, (_, _, origin) in enumerate(found):
-        origins[f"placement/{index}"] = origin
+            found.append((item, Origin("", intent, ("spec", "placements", index))))
+    found.sort(key=lambda entry: (_order(entry[0]), entry[1].span))
+    _check_placements(found, report)
+    origins |= {f"placement/{index}": origin for index, (_, origin) in enumerate(found)}
     down = frozenset(name for name, state in states.items() if state == "down")
-    return Facts(dict(sorted(nodes.items())), tuple(item for _, item, _ in found), down, origins)
+    return Facts(dict(sorted(nodes.items())), tuple(item for item, _ in found), down, origins)
+
+
+def _order(item: Placement) -> tuple[str, ...]:
+    return (item.cluster, item.namespace, item.pod, item.network, item.node, item.nic, item.pci or "")
+
+
+def _check_placements(found: Iterable[tuple[Placement, Origin]], report: Report) -> None:
+    """A pod runs on one node: two files that say different nodes are of different times."""
+    seen: dict[tuple[str, str, str], tuple[Placement, Origin]] = {}
+    for item, origin in found:
+        twin, place = seen.setdefault((item.cluster, item.namespace, item.pod), (item, origin))
+        if twin.node != item.node:
+            _contradiction(report, f"pod {item.namespace}/{item.pod!r} ({item.cluster})", origin, place)
 
 
 def _contradiction(report: Report, what: str, second: Origin, first: Origin) -> None:
-    report.error("IC2040", second.span, f"two facts about {what} contradict each other", "capture the facts again, and keep one file", [Related(first.span, "the other one")])
+    text = f"two facts about {what} contradict each other"
+    place = Related(first.span, "the other one")
+    report.error("IC2040", second.span, text, "capture the facts again, and keep one file", [place])

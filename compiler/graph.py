@@ -1,7 +1,7 @@
 """The graph: everything that should exist, in words of the field and of no target, partitioned by scope.
 
-A scope (one node, one cluster, one fabric, one access router) is lowered from `Allocated` alone, so one node's slice
-compiles without the others, and the union of all slices is the whole.
+A scope (one node, one cluster, one fabric, one access router) is lowered from `Allocated` alone, so the slice
+of one node compiles without the others, and the union of all slices is the whole.
 """
 
 from __future__ import annotations
@@ -67,5 +67,9 @@ def scopes(allocated: Allocated) -> tuple[Scope, ...]:
     found = [Scope("router", name) for name in resolved.underlay.routers]
     found += [Scope("fabric", name) for name in resolved.fabrics]
     found += [Scope("cluster", name) for name in resolved.clusters]
-    found += [Scope("node", f"{cluster.name}/{node}") for cluster in resolved.clusters.values() for node in cluster.servers]
+    found += [
+        Scope("node", f"{cluster.name}/{node}")
+        for cluster in resolved.clusters.values()
+        for node in cluster.servers
+    ]
     return tuple(sorted(found))

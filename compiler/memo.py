@@ -1,7 +1,7 @@
 """Remember what was built from one value: indexes over `Resolved` and `Allocated` that many scopes ask for.
 
-Only the last value is remembered, and it is told by identity: the nouns are frozen, so the answer cannot go stale,
-and a second compile in the same process simply takes its place.
+Only the last value is remembered, and it is told by identity: the nouns are frozen, so the answer cannot go
+stale, and a second compile in the same process simply takes its place.
 """
 
 from __future__ import annotations

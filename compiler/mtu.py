@@ -1,8 +1,9 @@
 """MTU of pods: what is left of the underlay's after the outer IPv6 header and the longest SRH in use.
 
-The underlay's MTU is the least over all links and the uplinks of the mesh: both the IGP and a TE path may take any
-link, and packets that are too large are lost without an ICMP error. For the same reason the longest list counts that
-any candidate path has, also those that are not active now: the MTU of running pods cannot follow a failover.
+The underlay's MTU is the least over all links and the uplinks of the mesh: both the IGP and a TE path may
+take any link, and packets that are too large are lost without an ICMP error. For the same reason the
+longest list counts that any candidate path has, also those that are not active now: the MTU of running pods
+cannot follow a failover.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ class PodMtu:
         """Write the arithmetic for people."""
         srh = self.overhead - OUTER
         header = f"{OUTER} outer IPv6 header" + (f" - {srh} SRH" if srh else "")
-        return f"{self.underlay} underlay - {header} ({self.sids} SID{'s' if self.sids > 1 else ''}) = {self.value}"
+        sids = f"{self.sids} SIDs" if self.sids > 1 else "1 SID"
+        return f"{self.underlay} underlay - {header} ({sids}) = {self.value}"
 
 
 def overhead(sids: int, encapsulation: str) -> int:
-    """Return the bytes that encapsulation adds (RFC 8986 §5.1 and §5.2, RFC 9800; VPP writes no SRH for one SID)."""
+    """Return the bytes that encapsulation adds (RFC 8986 §5, RFC 9800; VPP writes no SRH for one SID)."""
     if encapsulation == "usid":
         return OUTER
     listed = sids - 1 if encapsulation == "reduced" else sids
@@ -57,7 +59,7 @@ def overhead(sids: int, encapsulation: str) -> int:
 
 
 def pod_mtu(cluster: Cluster, resolved: Resolved) -> PodMtu | None:
-    """Return the MTU that the pods of a cluster can have; None where no underlay was described, or without SRv6."""
+    """Return the MTU that the pods of a cluster can have; None without SRv6 or where no underlay is known."""
     return _pod_mtus(resolved).get(cluster.name)
 
 
@@ -65,7 +67,10 @@ def pod_mtu(cluster: Cluster, resolved: Resolved) -> PodMtu | None:
 def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
     longest = _longest(resolved)
     links = sorted(_links(resolved), key=lambda row: row[0])[:1]
-    uplinks = {cluster.name: sorted(_uplinks(cluster, resolved), key=lambda row: row[0])[:1] for cluster in resolved.clusters.values()}
+    uplinks = {
+        cluster.name: sorted(_uplinks(cluster, resolved), key=lambda row: row[0])[:1]
+        for cluster in resolved.clusters.values()
+    }
     found = {}
     for cluster in resolved.clusters.values():
         rows = links + [row for other in cluster.mesh for row in uplinks[other]]
@@ -74,7 +79,9 @@ def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
         least, intent, path = min(rows, key=lambda row: row[0])
         sids, place = longest.get(cluster.name, (1, None))
         size = overhead(sids, cluster.spec.srv6.encapsulation)
-        found[cluster.name] = PodMtu(least, size, sids, Origin("mtu", intent, path, "lowest MTU on the way"), place)
+        found[cluster.name] = PodMtu(
+            least, size, sids, Origin("mtu", intent, path, "lowest MTU on the way"), place
+        )
     return found
 
 
@@ -104,7 +111,7 @@ def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent
 
 
 def _longest(resolved: Resolved) -> Mapping[str, tuple[int, Origin | None]]:
-    """Return the most SIDs that headends of each cluster write, service SID included, and where that was said."""
+    """Return the most SIDs that headends of each cluster write, and where that was said."""
     found: dict[str, tuple[int, Origin | None]] = {}
     for intent in resolved.of("SRv6Policy").values():
         spec: SRv6PolicySpec = intent.spec

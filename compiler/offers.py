@@ -33,7 +33,7 @@ class Offer(NamedTuple):
     """A network for the pods of one cluster."""
 
     network: Network
-    index: int
+    number: int
     """Which attachment of the network."""
     attachment: SriovAttachment | SriovBondAttachment | OverlayAttachment
     cluster: str
@@ -45,7 +45,7 @@ class Offer(NamedTuple):
     @property
     def path(self) -> FieldPath:
         """Return where the attachment was said."""
-        return "spec", "attachments", self.index
+        return "spec", "attachments", self.number
 
     @property
     def pools(self) -> tuple[str, ...]:
@@ -78,10 +78,13 @@ def offered(resolved: Resolved) -> Mapping[tuple[str, str], tuple[Offer, ...]]:
 
 def _offers(network: Network, resolved: Resolved) -> Iterator[Offer]:
     places = tuple(_places(network, resolved))
-    vfs = Counter(cluster for _, attachment, cluster in places if not isinstance(attachment, OverlayAttachment))
+    vfs = Counter(
+        cluster for _, attachment, cluster in places if not isinstance(attachment, OverlayAttachment)
+    )
     for index, attachment, cluster in places:
         namespaces = attachment.namespaces or resolved.clusters[cluster].namespaces
-        name, legs = network.name, ()
+        name = network.name
+        legs: tuple[Leg, ...] = ()
         match attachment:
             case OverlayAttachment():
                 name = f"{name}-overlay" if vfs[cluster] else name

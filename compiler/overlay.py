@@ -1,10 +1,11 @@
-"""Questions about the SRv6 overlay that allocation, checks and lowering all ask: who is where, what is steered."""
+"""What allocation, checks and lowering ask of the SRv6 overlay: who is where, and what is steered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from compiler.allocated import PODS, Family
+from compiler.memo import remembered
 from compiler.requests import Blocks
 from compiler.resolved import Cluster, Network, Resolved, Server
 from intent.kinds.srv6_policy import NodeSelector, SRv6PolicySpec
@@ -12,14 +13,35 @@ from intent.kinds.virtual_network import Subnet
 from intent.model import Intent
 
 BOTH: tuple[Family, ...] = ("ipv4", "ipv6")
+SID_FACT: Mapping[str, str] = {"ipv4": "dt4", "ipv6": "dt6"}
+"""Field of the facts of a Calico node that holds the SID of a family."""
+
+
+@remembered
+def _members(resolved: Resolved) -> Mapping[str, tuple[Network, ...]]:
+    """Return the overlay networks by cluster."""
+    found: dict[str, list[Network]] = {name: [] for name in resolved.clusters}
+    for network in resolved.networks.values():
+        for name in network.overlay_clusters:
+            found[name].append(network)
+    return {name: tuple(networks) for name, networks in found.items()}
+
+
+def networks_of(cluster: Cluster, resolved: Resolved) -> tuple[Network, ...]:
+    """Return the networks that pods of a cluster take part in over the overlay."""
+    return _members(resolved)[cluster.name]
 
 
 def zones_of(cluster: Cluster, resolved: Resolved) -> tuple[str, ...]:
     """Return the overlay zones that have pods in a cluster, sorted."""
-    found = {
-        network.vrf for network in resolved.networks.values() if network.vrf and cluster.name in network.overlay_clusters
-    }
-    return tuple(sorted(found))
+    return tuple(sorted({network.vrf for network in networks_of(cluster, resolved) if network.vrf}))
+
+
+def owns_sids(cluster: Cluster) -> bool:
+    """Say whether the service SIDs and BSIDs of a cluster are ours, and not drawn by Calico's own BGP."""
+    return cluster.spec.srv6 is not None and (
+        cluster.spec.dataplane != "calico-vpp" or cluster.spec.control_plane == "kubernetes"
+    )
 
 
 def families(cluster: Cluster, zone: str, resolved: Resolved) -> tuple[Family, ...]:
@@ -38,7 +60,10 @@ def families(cluster: Cluster, zone: str, resolved: Resolved) -> tuple[Family, .
 
 def chosen(selector: NodeSelector, resolved: Resolved) -> tuple[str, ...]:
     """Return the Kubernetes nodes with an SRv6 overlay that a selector chooses, sorted."""
-    return tuple(name for name, server in sorted(resolved.servers.items()) if _takes_part(server, resolved) and _chooses(selector, server))
+    servers = sorted(resolved.servers.items())
+    return tuple(
+        name for name, server in servers if _takes_part(server, resolved) and _chooses(selector, server)
+    )
 
 
 def _takes_part(server: Server, resolved: Resolved) -> bool:
@@ -54,17 +79,20 @@ def _chooses(selector: NodeSelector, server: Server) -> bool:
 
 
 def steered(policy: Intent, resolved: Resolved) -> Iterator[tuple[str, str, Family, int]]:
-    """Yield what a policy steers at its endpoints: endpoint, zone, family, and a running number per endpoint."""
+    """Yield what a policy steers at its endpoints: endpoint, zone, family, and a running number for each."""
     spec: SRv6PolicySpec = policy.spec
     for node in chosen(spec.endpoints, resolved):
         cluster = resolved.clusters[resolved.servers[node].cluster or ""]
         step = 0
-        wanted = {str(family) for family in spec.steer.pods} | {f"ipv{prefix.version}" for prefix in spec.steer.prefixes}
+        wanted = {str(family) for family in spec.steer.pods} | {
+            f"ipv{prefix.version}" for prefix in spec.steer.prefixes
+        }
         for family in families(cluster, PODS, resolved):
             if family in wanted:
                 yield node, PODS, family, step
                 step += 1
-        zones = {resolved.networks[name].vrf for name in spec.steer.networks if cluster.name in resolved.networks[name].overlay_clusters}
+        networks = (resolved.networks[name] for name in spec.steer.networks)
+        zones = {network.vrf for network in networks if cluster.name in network.overlay_clusters}
         for zone in sorted(filter(None, zones)):
             for family in families(cluster, zone, resolved):
                 yield node, zone, family, step
@@ -72,12 +100,12 @@ def steered(policy: Intent, resolved: Resolved) -> Iterator[tuple[str, str, Fami
 
 
 def subnet_blocks(network: Network, subnet: Subnet, resolved: Resolved) -> Blocks:
-    """Return the blocks that the nodes get of an overlay subnet: as large as all of its nodes allow, or as said."""
+    """Return the blocks that nodes get of an overlay subnet: as large as all of them allow, or as said."""
+    cidr, size = subnet.cidr, network.spec.ipam.per_node_block_size
+    if size:
+        length = cidr.max_prefixlen - (size - 1).bit_length()
+        return Blocks(cidr, max(length, cidr.prefixlen))
     nodes = sum(len(resolved.clusters[name].servers) for name in network.overlay_clusters)
-    bits = subnet.cidr.max_prefixlen
-    if network.spec.ipam.per_node_block_size:
-        length = bits - (network.spec.ipam.per_node_block_size - 1).bit_length()
-    else:
-        # Twice the nodes of today, so that a few more fit in without moving a block.
-        length = min(bits, subnet.cidr.prefixlen + (2 * max(nodes, 1) - 1).bit_length())
-    return Blocks(subnet.cidr, max(length, subnet.cidr.prefixlen))
+    # Room for twice the nodes of today. With more nodes new blocks become smaller, and the old ones stay.
+    length = min(cidr.max_prefixlen, cidr.prefixlen + (2 * max(nodes, 1) - 1).bit_length())
+    return Blocks(cidr, max(length, cidr.prefixlen), elastic=True)

@@ -6,8 +6,9 @@ judged. Equal documents, ledger and facts give an equal graph, whatever order th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from compiler.allocate import allocate
 from compiler.allocated import Allocated
@@ -20,6 +21,8 @@ from intent.diagnostics import Report
 from intent.model import Intent
 from intent.source import Source
 
+Noun = TypeVar("Noun", Resolved, Allocated)
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -31,31 +34,38 @@ class Compiled:
     graph: Graph | None = None
 
 
-def compile_intent(project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], ledger: Source, report: Report) -> Compiled:
+def compile_intent(
+    project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], ledger: Source, report: Report
+) -> Compiled:
     """Return the graph that intent, ledger and facts make together."""
-    checked = check_intent(project, documents, facts, report)
+    resolved = check_intent(project, documents, facts, report)
     book = parse_ledger(ledger, report)
-    if checked is None or report.failed:
-        return Compiled(checked, book)
+    if resolved is None or report.failed:
+        return Compiled(resolved, book)
     # Ids come after the checks that need none, so that a broken network draws no lease.
-    allocated = allocate(checked, book, report)
+    allocated = allocate(resolved, book, report)
     if allocated is None:
-        return Compiled(checked, book)
+        return Compiled(resolved, book)
     # Last, what can be judged only with ids: overlaps of what was drawn, VLANs against ports.
-    for check in CHECKS_WITH_IDS:
-        check(allocated, report)
-    if report.failed:
-        return Compiled(checked, book, allocated)
-    return Compiled(checked, book, allocated, Graph(allocated, scopes(allocated)))
+    if not _passes(CHECKS_WITH_IDS, allocated, report):
+        return Compiled(resolved, book, allocated)
+    return Compiled(resolved, book, allocated, Graph(allocated, scopes(allocated)))
 
 
-def check_intent(project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], report: Report) -> Resolved | None:
-    """Return resolved intent that passed every check which needs no ids (what `ledger update` starts from)."""
+def check_intent(
+    project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], report: Report
+) -> Resolved | None:
+    """Return resolved intent that passed every check which needs no ids; `ledger update` starts from it."""
     # Names first: nothing can be judged while they point nowhere.
     resolved = resolve(project, documents, facts, report)
     if resolved is None or report.failed:
         return None
     # Then each domain inside itself, and the domains against each other.
-    for check in CHECKS:
-        check(resolved, report)
-    return None if report.failed else resolved
+    return resolved if _passes(CHECKS, resolved, report) else None
+
+
+def _passes(checks: Iterable[Callable[[Noun, Report], None]], noun: Noun, report: Report) -> bool:
+    """Run all checks, so that all errors of a pass are told at once; say whether none was found."""
+    for check in checks:
+        check(noun, report)
+    return not report.failed

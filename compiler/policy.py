@@ -1,9 +1,9 @@
 """Candidate paths: which one of an SRv6Policy is used now (RFC 9256 §2.9 and §5.1).
 
-A candidate is valid while at least one of its segment lists is: every router known and not drained, every forced
-link known, not down by facts, and with an End.X SID at that router. Of the valid candidates the highest preference
-wins, and of equal ones the later in the document (its place is its discriminator, §2.9 rule 4). This follows what
-intent and facts say; it is no liveness check of the data plane.
+A candidate is valid while at least one of its segment lists is: every router known and not drained, every
+forced link known, not down by facts, and with an End.X SID at that router. Of the valid candidates the
+highest preference wins, and of equal ones the later in the document (its place is its discriminator, §2.9
+rule 4). This follows what intent and facts say; it is no liveness check of the data plane.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Fault:
 
     kind: Literal["unknown", "unusable"]
     """`unknown`: wrong in intent, now and always. `unusable`: drained or down, so it may come back."""
+    field: str
+    """Field of the segment that is at fault."""
     message: str
     hint: str = ""
 
@@ -78,13 +80,17 @@ def candidates(resolved: Resolved) -> Mapping[str, tuple[Candidate, ...]]:
 
 @remembered
 def active(resolved: Resolved) -> Mapping[str, Candidate | None]:
-    """Return the candidate path in use of each SRv6Policy; None where none is valid and the default path is used."""
+    """Return the candidate in use of each SRv6Policy; None where none is valid: the default path is used."""
     return {name: choose(paths) for name, paths in candidates(resolved).items()}
 
 
 def choose(paths: tuple[Candidate, ...]) -> Candidate | None:
     """Return the valid candidate that wins."""
-    return max((path for path in paths if path.valid), key=lambda path: (path.path.preference, path.index), default=None)
+    return max(
+        (path for path in paths if path.valid),
+        key=lambda path: (path.path.preference, path.index),
+        default=None,
+    )
 
 
 def _judged(intent: Intent, resolved: Resolved) -> list[Candidate]:
@@ -108,14 +114,19 @@ def _step(segment: Segment, resolved: Resolved) -> Step | Fault:
     name = segment.router or ""
     router = routers.get(name)
     if router is None:
-        return Fault("unknown", f"no underlay has a router {name!r}", did_you_mean(name, routers))
+        return Fault("unknown", "router", f"no underlay has a router {name!r}", did_you_mean(name, routers))
     if router.state == "drain":
-        return Fault("unusable", f"router {name!r} is drained")
+        return Fault("unusable", "router", f"router {name!r} is drained")
     if segment.link is None:
         return Step(str(router.sid), name)
     link = resolved.underlay.links.get(segment.link)
     if link is None:
-        return Fault("unknown", f"no underlay has a link {segment.link!r}", did_you_mean(segment.link, resolved.underlay.links))
+        return Fault(
+            "unknown",
+            "link",
+            f"no underlay has a link {segment.link!r}",
+            did_you_mean(segment.link, resolved.underlay.links),
+        )
     return _forced(name, link, resolved)
 
 
@@ -124,16 +135,23 @@ def _forced(name: str, link: Link, resolved: Resolved) -> Step | Fault:
     here = next((end for end in link.ends if end.at == name), None)
     if here is None:
         ends = " and ".join(end.at for end in link.ends)
-        return Fault("unknown", f"link {link.name!r} does not end at router {name!r}", f"it runs between {ends}")
+        return Fault(
+            "unknown",
+            "link",
+            f"link {link.name!r} does not end at router {name!r}",
+            f"it runs between {ends}",
+        )
     if here.end_x_sid is None:
         hint = f"add endXSid to the end at {name} of link {link.name}, or leave the link out"
-        return Fault("unknown", f"link {link.name!r} has no End.X SID at router {name!r}", hint)
+        return Fault("unknown", "link", f"link {link.name!r} has no End.X SID at router {name!r}", hint)
     if link.name in resolved.facts.down:
-        return Fault("unusable", f"link {link.name!r} is down")
+        return Fault("unusable", "link", f"link {link.name!r} is down")
     there = next(end.at for end in link.ends if end is not here)
     far = resolved.underlay.routers.get(there)
     if far is not None and far.state == "drain":
-        return Fault("unusable", f"router {there!r}, at the other end of link {link.name!r}, is drained")
+        return Fault(
+            "unusable", "link", f"router {there!r}, at the other end of link {link.name!r}, is drained"
+        )
     return Step(str(here.end_x_sid), name)
 
 
@@ -141,9 +159,14 @@ def _plain(sid: IPv6Address, resolved: Resolved) -> Step | Fault:
     """Return a SID that was said as it is; it must lie in a locator, so that it is routed."""
     name = locator_of(sid, resolved)
     if name is None:
-        return Fault("unknown", f"SID {sid} lies in no locator of the underlay", "a transit SID belongs to a router; check the address")
+        return Fault(
+            "unknown",
+            "sid",
+            f"SID {sid} lies in no locator of the underlay",
+            "a transit SID belongs to a router; check the address",
+        )
     if resolved.underlay.routers[name].state == "drain":
-        return Fault("unusable", f"router {name!r}, which holds SID {sid}, is drained")
+        return Fault("unusable", "sid", f"router {name!r}, which holds SID {sid}, is drained")
     return Step(str(sid), name)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from intent.diagnostics import Report, did_you_mean
 from intent.model import Intent, Ref, Selector
-from intent.source import FieldPath
+from intent.source import FieldPath, Span
 
 
 class Reference(NamedTuple):
@@ -25,44 +25,56 @@ class Reference(NamedTuple):
     path: FieldPath
 
 
-def references(intent: Intent) -> Iterator[Reference]:
-    """Yield every reference by name that a document makes."""
-    return _walk(intent.spec, ("spec",))
+def references(intent: Intent) -> list[Reference]:
+    """Return every reference by name that a document makes."""
+    found: list[Reference] = []
+    _walk(intent.spec, ("spec",), found)
+    return found
 
 
 def check_references(intents: Mapping[str, Mapping[str, Intent]], report: Report) -> None:
-    """Report every name that names nothing."""
+    """Report every name that names nothing; once for all servers of a range."""
+    told: set[tuple[Span, str]] = set()
     for documents in intents.values():
         for intent in documents.values():
             for kinds, name, path in references(intent):
-                if not any(name in intents.get(kind, ()) for kind in kinds):
+                if any(name in intents.get(kind, ()) for kind in kinds):
+                    continue
+                span = intent.span(*path)
+                if (span, name) not in told:
+                    told.add((span, name))
                     known = [other for kind in kinds for other in intents.get(kind, ())]
-                    report.error("IC2001", intent.span(*path), f"{' or '.join(kinds)} {name!r} does not exist", did_you_mean(name, known))
+                    text = f"{' or '.join(kinds)} {name!r} does not exist"
+                    report.error("IC2001", span, text, did_you_mean(name, known))
 
 
-def _walk(model: BaseModel, path: FieldPath) -> Iterator[Reference]:
+def _walk(model: BaseModel, path: FieldPath, found: list[Reference]) -> None:
     for name, alias, ref in _sites(type(model)):
         value = getattr(model, name)
         if value is not None:
-            yield from _visit(value, ref, (*path, alias))
+            _visit(value, ref, (*path, alias), found)
 
 
-def _visit(value: Any, ref: Ref | None, path: FieldPath) -> Iterator[Reference]:
-    if isinstance(value, str):
-        if ref:
-            yield Reference(ref.kinds, value, path)
-    elif isinstance(value, Selector):
-        if ref:
-            for index, name in enumerate(value.names):
-                yield Reference(ref.kinds, name, (*path, "names", index))
-    elif isinstance(value, BaseModel):
-        yield from _walk(value, path)
-    elif isinstance(value, tuple):
+def _visit(value: Any, ref: Ref | None, path: FieldPath, found: list[Reference]) -> None:
+    if isinstance(value, tuple):
         for index, item in enumerate(value):
-            yield from _visit(item, ref, (*path, index))
-    elif isinstance(value, dict) and ref:
+            _visit(item, ref, (*path, index), found)
+    elif isinstance(value, BaseModel) and not isinstance(value, Selector):
+        _walk(value, path, found)
+    elif ref is not None:
+        found.extend(_named(value, ref.kinds, path))
+
+
+def _named(value: Any, kinds: tuple[str, ...], path: FieldPath) -> Iterator[Reference]:
+    """Yield the names that a marked value holds: text, the names of a selector, or the keys of a mapping."""
+    if isinstance(value, str):
+        yield Reference(kinds, value, path)
+    elif isinstance(value, Selector):
+        for index, name in enumerate(value.names):
+            yield Reference(kinds, name, (*path, "names", index))
+    elif isinstance(value, dict):
         for key in value:
-            yield Reference(ref.kinds, key, (*path, key))
+            yield Reference(kinds, key, (*path, key))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is asked of the ledger: every id that must be unique, with who asks, from which space, and what was pinned.
+"""What is asked of the ledger: every id that must be unique, with who asks, from which space, and its pin.
 
 The rest of the compiler never draws an id itself: it asks here, and reads the answer from `Allocated`.
 """
@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import product
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from intent.model import Intent
 from intent.scalars import IPNetwork, Ranges
 from intent.source import FieldPath
 
 Value = int | IPv4Address | IPv6Address | IPv4Network | IPv6Network
+
+_FIRST = 1 << 20
+"""In very large spaces only so many values are aimed at, so that ids stay short to read."""
 
 
 class Space(Protocol):
@@ -30,7 +33,7 @@ class Space(Protocol):
         """Return one of them."""
 
     def read(self, text: str) -> Value | None:
-        """Return the value that a text stands for; None where it lies outside."""
+        """Return the value that a text stands for; None where it lies outside, or is not in our spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,15 @@ class Numbers:
 
     def read(self, text: str) -> int | None:
         """Return the number, if it lies in the ranges."""
-        return int(text) if text.isdigit() and int(text) in self.ranges else None
+        # One value must have one spelling, since leases are compared as text: 0100 is no VLAN.
+        if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
+            return None
+        number = int(text)
+        return number if number in self.ranges else None
 
     def __str__(self) -> str:
         """Write the space."""
-        return str(self.ranges)
+        return str(self.ranges) or "no number (its ranges have none in common)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,19 @@ class Blocks:
     prefix: IPNetwork
     length: int
     skip: int = 0
+    elastic: bool = False
+    """Blocks of other lengths that were drawn earlier stay good."""
 
     @property
     def size(self) -> int:
-        """How many blocks there are."""
-        return max(0, (1 << (self.length - self.prefix.prefixlen)) - self.skip)
+        """How many blocks there are; none where a block is larger than the prefix."""
+        spare = self.length - self.prefix.prefixlen
+        return max(0, (1 << spare) - self.skip) if spare >= 0 else 0
 
     def at(self, index: int) -> IPNetwork:
         """Return one of them."""
-        start = int(self.prefix.network_address) + ((index + self.skip) << (self.prefix.max_prefixlen - self.length))
+        start = int(self.prefix.network_address)
+        start += (index + self.skip) << (self.prefix.max_prefixlen - self.length)
         return type(self.prefix)((start, self.length))
 
     def read(self, text: str) -> IPNetwork | None:
@@ -81,8 +92,10 @@ class Blocks:
             block = type(self.prefix)(text)
         except ValueError:
             return None
-        inside = block.prefixlen == self.length and block.subnet_of(self.prefix)  # type: ignore[arg-type] # same family: both were made by type(self.prefix)
-        return block if inside else None
+        if str(block) != text or not (self.elastic or block.prefixlen == self.length):
+            return None
+        first, last = int(self.prefix.network_address), int(self.prefix.broadcast_address)
+        return block if first <= int(block.network_address) <= int(block.broadcast_address) <= last else None
 
     def __str__(self) -> str:
         """Write the space."""
@@ -105,77 +118,92 @@ class Addresses:
         return self.prefix.network_address + (index + 1)
 
     def read(self, text: str) -> IPv6Address | None:
-        """Return the address, if it lies in the prefix."""
+        """Return the address, if it lies in the prefix and is not its first."""
         try:
             address = IPv6Address(text)
         except ValueError:
             return None
-        return address if address in self.prefix else None
+        inside = address in self.prefix and address != self.prefix.network_address
+        return address if inside and str(address) == text else None
 
     def __str__(self) -> str:
         """Write the space."""
         return f"addresses of {self.prefix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One id that somebody needs."""
+class Request(NamedTuple):
+    """One id that somebody needs. Owner and pool together name it."""
 
+    owner: str
+    """Stable subject that holds the lease."""
+    pool: str
+    pools: tuple[str, ...]
+    """The pool in each domain (fabric, cluster, subnet) where the value must be free: vlan@dc1, vlan@dc2."""
+    formerly: tuple[str, ...]
+    """Owners under earlier names, from `moved`."""
+    space: Space
+    pinned: Value | None
     slot: str
     """Which table of `Allocated` it goes to."""
     key: tuple[str, ...]
     """Its place in that table."""
-    owner: str
-    """Stable subject that holds the lease."""
-    formerly: tuple[str, ...]
-    """Owners under earlier names, from `moved`."""
-    pool: str
-    domains: tuple[str, ...]
-    """Fabrics or clusters in each of which the value must be free; one empty name where it is free everywhere."""
-    space: Space
-    pinned: Value | None
     intent: Intent
     path: FieldPath
 
-    @property
-    def pools(self) -> tuple[str, ...]:
-        """Names of the pool in the ledger, one for each domain."""
-        return tuple(f"{self.pool}@{domain}" if domain else self.pool for domain in self.domains)
-
     def start(self) -> int:
-        """Return where to begin to look for a free value: branches that add different things rarely meet.
-
-        In very large spaces only the first million values are aimed at, so that ids stay short to read.
-        """
+        """Return where to begin to look for a free value: branches that add different things rarely meet."""
         mark = hashlib.sha256(f"{self.owner} {self.pool}".encode()).digest()
-        return int.from_bytes(mark[:8]) % min(self.space.size, 1 << 20) if self.space.size else 0
+        return int.from_bytes(mark[:8]) % min(self.space.size, _FIRST) if self.space.size else 0
 
 
-def owner(*parts: Intent | str) -> tuple[str, tuple[str, ...]]:
+Part = Intent | str | tuple[str, ...]
+"""A part of an owner's name: a document (its kind and uid), a word, or a word with what it was before."""
+
+
+def owner(*parts: Part) -> tuple[str, tuple[str, ...]]:
     """Return the stable name that parts make together, and the names it had before (from `moved`).
 
-    A part is a document (its kind and uid) or a word. `moved` of a document names the document's earlier names,
-    and as `part/old=new` the earlier names of words inside it.
+    `moved` of a document names the document's earlier names, and as `part/old=new` the earlier names of words
+    beside it.
     """
-    choices = [_names(part) for part in parts]
-    words = dict(_renamed_words(part for part in parts if isinstance(part, Intent)))
-    for choice, part in zip(choices, parts, strict=True):
-        if isinstance(part, str) and part in words:
-            choice.append(words[part])
+    if len(parts) == 1 and isinstance(parts[0], Intent) and not former(parts[0]):
+        return parts[0].subject, ()
+    renames = tuple(pair for part in parts if isinstance(part, Intent) for pair in renamed_words(part))
+    choices = [_names(part, renames) for part in parts]
+    if all(len(choice) == 1 for choice in choices):
+        return "/".join(choice[0] for choice in choices), ()
     first, *rest = ("/".join(names) for names in product(*choices))
     return first, tuple(rest)
 
 
-def _names(part: Intent | str) -> list[str]:
-    if isinstance(part, str):
-        return [part]
-    return [part.subject, *(f"{part.kind}/{old}" for old in part.meta.moved if "=" not in old)]
+def former(intent: Intent) -> tuple[str, ...]:
+    """Return the identities that a document had before: its name until it got a uid, and its `moved`."""
+    meta = intent.meta
+    own = (intent.name,) if meta.uid and meta.uid != intent.name else ()
+    return (*own, *(old for old in meta.moved if "=" not in old)) if meta.moved else own
 
 
-def _renamed_words(intents: Iterable[Intent]) -> Iterator[tuple[str, str]]:
-    for intent in intents:
-        for entry in intent.meta.moved:
-            before, equals, after = entry.partition("=")
-            if equals:
-                kind, _, old = before.rpartition("/")
-                yield (f"{kind}/{after}" if kind else after), before
+def renamed_words(intent: Intent) -> Iterator[tuple[str, str]]:
+    """Yield (earlier, present) for each `part/old=new` that a document says."""
+    for entry in intent.meta.moved:
+        before, equals, after = entry.partition("=")
+        if equals:
+            kind, slash, _ = before.rpartition("/")
+            yield before, f"{kind}{slash}{after}"
+
+
+def earlier(word: str, renames: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a word and all that it was before, the latest first; renames may follow on each other."""
+    known = tuple(renames)
+    found = [word]
+    for name in found:
+        found += [old for old, new in known if new == name and old not in found]
+    return tuple(found)
+
+
+def _names(part: Part, renames: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    if isinstance(part, Intent):
+        return (part.subject, *(f"{part.kind}/{old}" for old in former(part)))
+    if isinstance(part, tuple):
+        return part
+    return earlier(part, renames) if renames else (part,)

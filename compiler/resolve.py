@@ -1,58 +1,66 @@
-"""Resolve: names become the things that they name; everything that later passes look up is looked up here once."""
+"""Resolve: names become the things that they name, so that later passes look nothing up a second time."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 
+from compiler.clusters import clusters, pool
 from compiler.facts import gather
 from compiler.refs import check_references
-from compiler.resolved import Cluster, Network, Pool, Port, Resolved, Server
+from compiler.resolved import Network, Pool, Resolved
 from compiler.routing import vrfs, zone_of
-from compiler.servers import check_servers, lags, merge
+from compiler.servers import check_hostnames, check_servers, lags, merge
 from compiler.underlay import gather_underlay
-from intent.diagnostics import Related, Report
+from intent.diagnostics import Report
 from intent.kinds import KINDS
-from intent.kinds.cluster import ClusterSpec
 from intent.kinds.fabric import FabricSpec, Switch
-from intent.kinds.sriov_pool import NicSelector, SriovPoolSpec
-from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment, VirtualNetworkSpec
+from intent.kinds.fabric_attachment import FabricAttachmentSpec
+from intent.kinds.virtual_network import (
+    OverlayAttachment,
+    SriovAttachment,
+    SriovBondAttachment,
+    VirtualNetworkSpec,
+)
 from intent.model import Intent
 
-Intents = Mapping[str, Mapping[str, Intent]]
 
-
-def resolve(project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], report: Report) -> Resolved | None:
+def resolve(
+    project: Intent, documents: Iterable[Intent], facts: Iterable[Intent], report: Report
+) -> Resolved | None:
     """Return everything with its names resolved; None where a name could not be."""
     intents: dict[str, dict[str, Intent]] = {kind: {} for kind in KINDS}
-    for intent in documents:
+    for intent in sorted(documents, key=attrgetter("kind", "name")):
         intents[intent.kind][intent.name] = intent
-    known = gather(facts, report)
-    check_references({**intents, "Project": {project.name: project}, "Facts": {intent.name: intent for intent in facts}}, report)
+    seen = {intent.name: intent for intent in sorted(facts, key=attrgetter("name"))}
+    known = gather(seen.values(), report)
+    check_references({**intents, "Project": {project.name: project}, "Facts": seen}, report)
     if report.failed:
         return None
     underlay = gather_underlay(intents["Underlay"], report)
     switches = _switches(intents["Fabric"])
     merged = {name: merge(intent, intents["NodeProfile"]) for name, intent in intents["Node"].items()}
-    clusters, servers = _clusters(intents["Cluster"], merged, report)
+    grouped, servers = clusters(intents["Cluster"], merged, report)
+    check_hostnames(servers, report)
     wired = check_servers(servers, switches, report)
-    pools = {name: _pool(intent, clusters, servers, report) for name, intent in intents["SriovPool"].items()}
     resolved = Resolved(
         project=project,
         intents=intents,
         facts=known,
         underlay=underlay,
         servers=servers,
-        clusters=clusters,
+        clusters=grouped,
         fabrics=intents["Fabric"],
         switches=switches,
-        pools=pools,
+        pools={name: pool(one, grouped, servers, report) for name, one in intents["SriovPool"].items()},
         networks={},
         vrfs=vrfs(intents["VirtualNetwork"], intents["VirtualNetworkRouter"], report),
         lags=lags(servers, intents["Fabric"], report),
         wired=wired,
     )
-    return _with_networks(resolved)
+    return replace(resolved, networks=_networks(resolved))
 
 
 def _switches(fabrics: Mapping[str, Intent]) -> dict[tuple[str, str], Switch]:
@@ -63,84 +71,45 @@ def _switches(fabrics: Mapping[str, Intent]) -> dict[tuple[str, str], Switch]:
     return found
 
 
-def _clusters(intents: Mapping[str, Intent], servers: Mapping[str, Server], report: Report) -> tuple[dict[str, Cluster], dict[str, Server]]:
-    """Return the clusters with their nodes, and the nodes with their cluster."""
-    owners: dict[str, str] = {}
-    members: dict[str, list[str]] = {name: [] for name in intents}
-    for name, intent in intents.items():
-        spec: ClusterSpec = intent.spec
-        for server in servers.values():
-            if server.role != "kubernetes" or not spec.nodes.chooses(server.name, server.labels):
-                continue
-            owner = owners.setdefault(server.name, name)
-            if owner == name:
-                members[name].append(server.name)
-            else:
-                place = Related(intents[owner].span("spec", "nodes"), f"cluster {owner!r} selects it here")
-                report.error("IC2003", intent.span("spec", "nodes"), f"node {server.name!r} is selected by two clusters", "make the selectors disjoint", [place])
-        if not members[name]:
-            report.error("IC2004", intent.span("spec", "nodes"), f"cluster {name!r} selects no node", "check names and labels; nodes of role bareMetal belong to no cluster")
-    meshes = {name: intent.spec.srv6.mesh or f"={name}" for name, intent in intents.items() if intent.spec.srv6}
-    found = {}
-    for name, intent in intents.items():
-        mesh = tuple(sorted(other for other, label in meshes.items() if label == meshes.get(name)))
-        namespaces = tuple(entry.name for entry in intent.spec.namespaces)
-        found[name] = Cluster(intent, name, intent.spec, tuple(sorted(members[name])), mesh, namespaces)
-    placed = {name: replace(server, cluster=owners[name]) if name in owners else server for name, server in servers.items()}
-    return found, placed
-
-
-def _pool(intent: Intent, clusters: Mapping[str, Cluster], servers: Mapping[str, Server], report: Report) -> Pool:
-    spec: SriovPoolSpec = intent.spec
-    members: dict[str, tuple[str, ...]] = {}
-    for name in clusters[spec.cluster].servers:
-        server = servers[name]
-        if spec.nodes.chooses(name, server.labels):
-            nics = tuple(sorted(nic for nic in server.nics if _matches(spec.nics, server, nic)))
-            if nics:
-                members[name] = nics
-    if not members:
-        report.error("IC2005", intent.span("spec", "nodes"), f"pool {intent.name!r} finds no NIC on any node of cluster {spec.cluster!r}", "check the node selector and the NIC selector against the nodes and their profiles")
-    return Pool(intent, intent.name, spec.cluster, spec.resource_name or intent.name.replace("-", "_").replace(".", "_"), members)
-
-
-def _matches(selector: NicSelector, server: Server, name: str) -> bool:
-    nic = server.nics[name]
-    return (
-        (not selector.names or name in selector.names)
-        and (selector.vendor is None or nic.vendor == selector.vendor)
-        and (selector.device is None or nic.device == selector.device)
-        and (not selector.pci or nic.pci in selector.pci)
-    )
-
-
-def _with_networks(resolved: Resolved) -> Resolved:
-    """Add the networks, whose fabrics follow from where their NICs and fixed ports are cabled."""
+def _networks(resolved: Resolved) -> dict[str, Network]:
+    """Return the networks, whose fabrics follow from where their NICs and fixed ports are cabled."""
     by_pool = {name: _fabrics_of(pool, resolved) for name, pool in resolved.pools.items()}
-    fixed: dict[str, set[str]] = {}
-    for intent in resolved.of("FabricAttachment").values():
-        spec = intent.spec
-        for entry in spec.ports:
-            points = resolved.points(entry.node, entry.nic or entry.bond) if entry.node else (Port(entry.fabric, entry.switch, entry.port),)
-            fixed.setdefault(spec.network, set()).update(point.fabric for point in points)
-    exits = {intent.spec.zone: intent.spec.fabric for intent in resolved.of("ExternalConnection").values()}
+    fixed = _fixed(resolved)
+    exits: defaultdict[str, set[str]] = defaultdict(set)
+    for intent in resolved.of("ExternalConnection").values():
+        exits[intent.spec.zone].add(intent.spec.fabric)
     networks = {}
     for name, intent in resolved.of("VirtualNetwork").items():
-        spec_: VirtualNetworkSpec = intent.spec
+        spec: VirtualNetworkSpec = intent.spec
+        zone = zone_of(intent)
         fabrics: set[str] = set()
         overlay: set[str] = set()
-        for attachment in spec_.attachments:
+        for attachment in spec.attachments:
             if isinstance(attachment, OverlayAttachment):
                 overlay.update(attachment.clusters)
-            elif spec_.extend_to_fabric:
+            elif spec.extend_to_fabric:
                 fabrics.update(fabric for pool in pools_of(attachment) for fabric in by_pool[pool])
-        if spec_.extend_to_fabric:
+        if spec.extend_to_fabric:
             fabrics |= fixed.get(name, set())
-            zone = zone_of(intent)
-            if spec_.gateway == "fabric" and zone in exits and not fabrics:
-                fabrics.add(exits[zone])
-        networks[name] = Network(intent, name, spec_, zone_of(intent), tuple(sorted(fabrics)), tuple(sorted(overlay)))
-    return replace(resolved, networks=networks)
+            if spec.gateway == "fabric" and not fabrics:
+                # Nobody is attached yet: its gateway stands where its zone leaves the fabric.
+                fabrics |= exits.get(zone or "", set())
+        networks[name] = Network(intent, name, spec, zone, tuple(sorted(fabrics)), tuple(sorted(overlay)))
+    return networks
+
+
+def _fixed(resolved: Resolved) -> Mapping[str, set[str]]:
+    """Return the fabrics that networks enter through fixed ports."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for intent in resolved.of("FabricAttachment").values():
+        spec: FabricAttachmentSpec = intent.spec
+        for entry in spec.ports:
+            if entry.node:
+                points = resolved.points(entry.node, entry.nic or entry.bond or "")
+                found[spec.network].update(point.fabric for point in points)
+            elif entry.fabric:
+                found[spec.network].add(entry.fabric)
+    return found
 
 
 def pools_of(attachment: object) -> tuple[str, ...]:
@@ -154,5 +123,8 @@ def pools_of(attachment: object) -> tuple[str, ...]:
 
 def _fabrics_of(pool: Pool, resolved: Resolved) -> frozenset[str]:
     return frozenset(
-        point.fabric for server, nics in pool.members.items() for nic in nics for point in resolved.points(server, nic)
+        point.fabric
+        for server, nics in pool.members.items()
+        for nic in nics
+        for point in resolved.points(server, nic)
     )

@@ -35,7 +35,7 @@ class Port(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """An LACP bond of a server as the fabric sees it: over one switch, or over a redundancy group (ESI or MLAG)."""
+    """An LACP bond of a server as the fabric sees it: over one switch, or over a redundancy group."""
 
     name: str
     """NODE-BOND, unique in the fabric."""
@@ -215,7 +215,7 @@ class Resolved:
         return spec
 
     def points(self, server: str, nic: str) -> tuple[Port | Lag, ...]:
-        """Return where a NIC (or the bond that holds it) enters the fabric: its LAG, or its port; none if uncabled."""
+        """Return where a NIC or bond enters the fabric: its LAG, or else its ports; none if uncabled."""
         item = self.servers[server]
         for bond in item.bonds.values():
             if nic in (bond.name, *bond.nics) and (server, bond.name) in self.lags:

@@ -1,23 +1,25 @@
 """Tunnels by where they end: what each egress node offers to every headend, built once for all of them.
 
-A policy and its steering depend on the egress node, and of the headend only on its cluster's tables and on the
-SRv6Policies that choose it. So each is made once, and the slices of a mesh of n nodes share n elements, not n².
+A policy and its steering depend on the egress node, and of the headend only on its cluster's tables and on
+the SRv6Policies that choose it. So each is made once, and the slices of a mesh of n nodes share n elements,
+not n².
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from compiler.allocated import DEFAULT, PODS, Allocated, Family
 from compiler.elements.overlay import Policy, SegmentList, Steering
 from compiler.memo import remembered
-from compiler.overlay import chosen, families, steered, zones_of
+from compiler.overlay import chosen, families, owns_sids, steered, zones_of
 from compiler.policy import Candidate, active
 from compiler.resolved import Cluster, Resolved, Server
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent, Origin
+from intent.source import FieldPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,19 @@ class Block:
     """Addresses of pods behind an egress node."""
 
     prefix: str
-    origin: Origin
+    network: str
+    """Overlay network; empty for the default network of pods."""
+    origin: Origin = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Headends whose traffic to some networks behind an exit takes an SRv6Policy."""
+
+    headends: frozenset[str]
+    policy: str
+    networks: frozenset[str]
+    """Overlay networks, or PODS for the default network; none where only prefixes are steered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +52,34 @@ class Exit:
     family: Family
     subject: str
     sid: str
+    sid_origin: Origin
     blocks: tuple[Block, ...]
     policies: Mapping[str, Policy]
     """Policies towards it: by SRv6Policy, and the default path as DEFAULT."""
-    claims: tuple[tuple[frozenset[str], str], ...]
-    """Headends that take another than the default policy, and its name."""
+    claims: tuple[Claim, ...]
 
-    def policy_at(self, headend: str) -> Policy:
-        """Return the policy that carries a headend's traffic to the blocks."""
-        return self.policies[next((name for heads, name in self.claims if headend in heads), DEFAULT)]
+    def policy_at(self, headend: str, network: str = PODS) -> Policy:
+        """Return the policy that carries a headend's traffic to a network."""
+        return self.policies[
+            next(
+                (
+                    item.policy
+                    for item in self.claims
+                    if headend in item.headends and network in item.networks
+                ),
+                DEFAULT,
+            )
+        ]
+
+    def ways(self, headend: str) -> tuple[tuple[Policy, tuple[Block, ...]], ...]:
+        """Return the policies that carry a headend's traffic, each with its blocks."""
+        if not any(headend in item.headends for item in self.claims):
+            return ((self.policies[DEFAULT], self.blocks),)
+        found: dict[str, tuple[Policy, list[Block]]] = {}
+        for block in self.blocks:
+            policy = self.policy_at(headend, block.network)
+            found.setdefault(policy.bsid, (policy, []))[1].append(block)
+        return tuple((policy, tuple(blocks)) for policy, blocks in found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,76 +89,94 @@ class Tunnels:
     exits: Mapping[str, tuple[Exit, ...]]
     prefixes: tuple[tuple[frozenset[str], Exit, str, str, Origin], ...]
     """Prefixes that SRv6Policies steer: headends, exit, policy, prefix, place."""
-    _steerings: dict[tuple[str, str, str], tuple[Steering, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _steerings: dict[tuple[str, str, str, tuple[Block, ...]], tuple[Steering, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
-    def steerings(self, cluster: Cluster, zone: str, way: tuple[Exit, Policy], allocated: Allocated) -> tuple[Steering, ...]:
-        """Return the steering of an exit's blocks in the table of a zone of a headend's cluster."""
-        found, policy = way
-        key = (cluster.name, zone, policy.bsid)
+    def steerings(
+        self, cluster: Cluster, zone: str, way: tuple[Policy, tuple[Block, ...]], allocated: Allocated
+    ) -> tuple[Steering, ...]:
+        """Return the steering of blocks into a policy, in the table of a zone of a headend's cluster."""
+        policy, blocks = way
+        key = (cluster.name, zone, policy.bsid, blocks)
         made = self._steerings.get(key)
         if made is None:
             table = allocated.table[cluster.name, zone]
-            causes = self._causes(cluster, zone, found.zone, allocated)
+            causes: tuple[Origin, ...] = (table_origin("table", cluster, zone),)
+            if zone != policy.zone:
+                causes += imported(zone, allocated.resolved)
             bsid = tuple(origin for origin in policy.origins if origin.field in ("bsid", ""))
             made = self._steerings[key] = tuple(
                 Steering(
                     subject=policy.subject,
                     origins=(block.origin, *bsid, *causes),
                     table=table,
-                    family=found.family,
+                    family=policy.family,
                     prefix=block.prefix,
                     bsid=policy.bsid,
                 )
-                for block in found.blocks
+                for block in blocks
             )
         return made
-
-    def _causes(self, cluster: Cluster, zone: str, other: str, allocated: Allocated) -> tuple[Origin, ...]:
-        own = (table_origin("table", cluster, zone),)
-        return own if zone == other else own + imported(zone, allocated.resolved)
 
 
 def table_origin(field_: str, cluster: Cluster, zone: str) -> Origin:
     """Return why a table has its number."""
-    return Origin(field_, cluster.intent, ("spec", "srv6"), f"leased for {f'zone {zone}' if zone else 'pods'}")
+    return Origin(
+        field_, cluster.intent, ("spec", "srv6"), f"leased for {f'zone {zone}' if zone else 'pods'}"
+    )
 
 
 def imported(zone: str, resolved: Resolved) -> tuple[Origin, ...]:
     """Return the VirtualNetworkRouters that join a zone to others."""
-    return tuple(Origin("", cause, ("spec", "networks"), "routes between zones") for cause in resolved.vrfs[zone].causes)
+    return tuple(
+        Origin("", cause, ("spec", "networks"), "routes between zones")
+        for cause in resolved.vrfs[zone].causes
+    )
 
 
 @remembered
 def tunnels(allocated: Allocated) -> Tunnels:
-    """Return all exits of clusters whose overlay is ours."""
+    """Return all exits of clusters whose SIDs are ours."""
     resolved = allocated.resolved
-    claims = _claims(resolved)
+    wanted = claims(resolved)
     exits: dict[str, tuple[Exit, ...]] = {}
     for cluster in resolved.clusters.values():
-        if cluster.spec.srv6 and cluster.spec.dataplane != "calico-vpp":
-            exits[cluster.name] = tuple(_exits(cluster, claims, allocated))
+        if owns_sids(cluster):
+            exits[cluster.name] = tuple(_exits(cluster, wanted, allocated))
     return Tunnels(exits, tuple(_prefixes(exits, allocated)))
 
 
-Claims = Mapping[tuple[str, str, str], list[tuple[frozenset[str], str, bool]]]
-
-
-def _claims(resolved: Resolved) -> Claims:
-    """Return who claims an exit: headends, SRv6Policy, and whether it takes the blocks (or only prefixes behind it)."""
-    found: defaultdict[tuple[str, str, str], list[tuple[frozenset[str], str, bool]]] = defaultdict(list)
+def claims(resolved: Resolved) -> Mapping[tuple[str, str, str], list[Claim]]:
+    """Return what SRv6Policies with a valid candidate claim, by endpoint, zone and family."""
+    found: defaultdict[tuple[str, str, str], list[Claim]] = defaultdict(list)
     for name, intent in resolved.of("SRv6Policy").items():
         if active(resolved)[name] is None:
             continue
         spec: SRv6PolicySpec = intent.spec
         heads = frozenset(chosen(spec.headends, resolved))
+        named = {zone: frozenset(names) for zone, names in _by_zone(spec.steer.networks, resolved).items()}
+        pods = {family: frozenset({PODS}) for family in spec.steer.pods}
         for node, zone, family, _ in steered(intent, resolved):
-            found[node, zone, family].append((heads, name, zone != PODS or family in spec.steer.pods))
+            networks = named[zone] if zone else pods.get(family, frozenset())
+            found[node, zone, family].append(Claim(heads, name, networks))
     return found
 
 
-def _exits(cluster: Cluster, claims: Claims, allocated: Allocated) -> Iterator[Exit]:
+def _by_zone(networks: Iterable[str], resolved: Resolved) -> Mapping[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name in networks:
+        found[resolved.networks[name].vrf or ""].append(name)
+    return found
+
+
+def _exits(
+    cluster: Cluster, wanted: Mapping[tuple[str, str, str], list[Claim]], allocated: Allocated
+) -> Iterator[Exit]:
     resolved = allocated.resolved
-    zones = [(zone, families(cluster, zone, resolved)) for zone in (PODS, *zones_of(cluster, resolved))]
+    calico = cluster.spec.dataplane == "calico-vpp"
+    own = () if calico else zones_of(cluster, resolved)
+    zones = [(zone, families(cluster, zone, resolved)) for zone in (PODS, *own)]
     subnets = {zone: _subnets(cluster, zone, resolved) for zone, _ in zones if zone}
     for name in cluster.servers:
         server = resolved.servers[name]
@@ -134,13 +185,26 @@ def _exits(cluster: Cluster, claims: Claims, allocated: Allocated) -> Iterator[E
             for family in several:
                 subject = f"{about.subject}/overlay/{server.intent.uid}/{family}"
                 sid = str(allocated.sid(name, zone, family))
-                who = claims.get((name, zone, family), [])
+                who = wanted.get((name, zone, family), [])
                 spot = _Spot(server, cluster, zone, family, subject, sid)
                 policies = {DEFAULT: _default(spot, allocated)}
-                policies |= {policy: _engineered(spot, policy, allocated) for _, policy, _ in who}
-                blocks = tuple(_zone_blocks(spot, subnets[zone], allocated) if zone else _pod_blocks(spot, allocated))
-                taken = tuple((heads, policy) for heads, policy, whole in who if whole)
-                yield Exit(name, cluster.name, zone, family, subject, sid, blocks, policies, taken)
+                policies |= {claim.policy: _engineered(spot, claim.policy, allocated) for claim in who}
+                blocks = (
+                    _zone_blocks(spot, subnets[zone], allocated) if zone else _pod_blocks(spot, allocated)
+                )
+                taken = tuple(claim for claim in who if claim.networks)
+                yield Exit(
+                    name,
+                    cluster.name,
+                    zone,
+                    family,
+                    subject,
+                    sid,
+                    spot.sid_origin("sid"),
+                    tuple(blocks),
+                    policies,
+                    taken,
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,30 +218,43 @@ class _Spot:
     subject: str
     sid: str
 
-    @property
-    def sid_origin(self) -> Origin:
-        """Why the service SID is what it is."""
+    def sid_origin(self, field_: str) -> Origin:
+        """Return why the service SID is what it is."""
         if self.server.pins.localsids:
-            return Origin("lists", self.server.intent, ("spec", "pins", "localsids"), "service SID in the pinned block")
-        return Origin("lists", self.cluster.intent, ("spec", "srv6", "localsids"), f"service SID of {self.server.name}, leased")
+            return Origin(
+                field_, self.server.intent, ("spec", "pins", "localsids"), "service SID in the pinned block"
+            )
+        return Origin(
+            field_,
+            self.cluster.intent,
+            ("spec", "srv6", "localsids"),
+            f"service SID of {self.server.name}, leased",
+        )
 
 
 def _default(spot: _Spot, allocated: Allocated) -> Policy:
     intent = spot.cluster.intent
     bsid = allocated.bsid[spot.server.name, spot.zone, spot.family, DEFAULT]
-    origins = (
+    origins: tuple[Origin, ...] = (
         Origin("", spot.server.intent, (), "egress node of the mesh"),
         Origin("bsid", intent, ("spec", "srv6", "policies"), "leased"),
-        spot.sid_origin,
+        spot.sid_origin("lists"),
         Origin("encap", intent, ("spec", "srv6", "encapsulation")),
     )
     if spot.zone:
-        origins += (Origin("", allocated.resolved.vrfs[spot.zone].intent, ("spec", "zone"), "zone of the overlay"),)
+        origins += (
+            Origin("", allocated.resolved.vrfs[spot.zone].intent, ("spec", "zone"), "zone of the overlay"),
+        )
     lists = (SegmentList(1, (spot.sid,)),)
     return Policy(
-        subject=spot.subject, origins=origins, bsid=str(bsid), lists=lists,
-        endpoint=spot.server.name, family=spot.family, zone=spot.zone,
-    )  # fmt: skip
+        subject=spot.subject,
+        origins=origins,
+        bsid=str(bsid),
+        lists=lists,
+        endpoint=spot.server.name,
+        family=spot.family,
+        zone=spot.zone,
+    )
 
 
 def _engineered(spot: _Spot, name: str, allocated: Allocated) -> Policy:
@@ -188,15 +265,19 @@ def _engineered(spot: _Spot, name: str, allocated: Allocated) -> Policy:
     assert candidate is not None  # noqa: S101 -- only claims of policies with a valid candidate come here
     node = spot.server.name
     pinned = node in intent.spec.bsids
-    bsid = Origin("bsid", intent, ("spec", "bsids", node), "pinned") if pinned else Origin("bsid", intent, ("spec", "endpoints"), "leased")
+    bsid = (
+        Origin("bsid", intent, ("spec", "bsids", node), "pinned")
+        if pinned
+        else Origin("bsid", intent, ("spec", "endpoints"), "leased")
+    )
     lists, places = segment_lists(candidate, spot.sid, intent)
     return Policy(
-        subject=f"{intent.subject}/{spot.server.intent.uid}/{f'{spot.zone}/' if spot.zone else ''}{spot.family}",
+        subject="/".join(filter(None, (intent.subject, spot.server.intent.uid, spot.zone, spot.family))),
         origins=(
             Origin("", intent, ("spec", "headends")),
             bsid,
             *places,
-            spot.sid_origin,
+            spot.sid_origin("lists"),
             Origin("encap", spot.cluster.intent, ("spec", "srv6", "encapsulation")),
         ),
         bsid=str(allocated.bsid[node, spot.zone, spot.family, name]),
@@ -208,22 +289,41 @@ def _engineered(spot: _Spot, name: str, allocated: Allocated) -> Policy:
     )
 
 
-def segment_lists(candidate: Candidate, sid: str, intent: Intent) -> tuple[tuple[SegmentList, ...], tuple[Origin, ...]]:
-    """Return the valid lists of a candidate with the service SID at their end, sorted, and where each was said."""
-    rows = sorted(((tuple(step.sid for step in item.steps), item.weight, item.index) for item in candidate.valid))
+def segment_lists(
+    candidate: Candidate, sid: str, intent: Intent
+) -> tuple[tuple[SegmentList, ...], tuple[Origin, ...]]:
+    """Return the valid lists of a candidate with the service SID at their end, and where each was said.
+
+    Lists with the same SIDs become one, with their weights together: a data plane would hold two copies.
+    """
+    weights: defaultdict[tuple[str, ...], int] = defaultdict(int)
+    indexes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for item in candidate.valid:
+        sids = tuple(step.sid for step in item.steps)
+        weights[sids] += item.weight
+        indexes[sids].append(item.index)
     where = ("spec", "candidatePaths", candidate.index, "explicit")
     rule = f"active candidate {candidate.path.name}"
-    places = tuple(Origin(f"lists.{at}", intent, (*where, index), rule) for at, (_, _, index) in enumerate(rows))
-    return tuple(SegmentList(weight, (*sids, sid)) for sids, weight, _ in rows), places
+    places = tuple(
+        Origin(f"lists.{at}", intent, (*where, index), rule)
+        for at, sids in enumerate(sorted(weights))
+        for index in indexes[sids]
+    )
+    return tuple(SegmentList(weights[sids], (*sids, sid)) for sids in sorted(weights)), places
 
 
 def _pod_blocks(spot: _Spot, allocated: Allocated) -> Iterator[Block]:
-    intent, path = spot.cluster.intent, ("spec", "podCidrs", spot.family)
+    if spot.cluster.spec.dataplane == "calico-vpp":
+        return  # Calico gives out the blocks of its nodes by itself
+    intent = spot.cluster.intent
+    path: FieldPath = ("spec", "podCidrs", spot.family)
     pinned = spot.server.pins.pods_ipv4 if spot.family == "ipv4" else spot.server.pins.pods_ipv6
     if pinned:
         intent, path = spot.server.intent, ("spec", "pins", f"pods{spot.family.capitalize()}")
     rule = "pinned block" if pinned else f"block leased to {spot.server.name}"
-    yield Block(str(allocated.pods[spot.server.name, spot.family]), Origin("prefix", intent, path, rule))
+    yield Block(
+        str(allocated.pods[spot.server.name, spot.family]), PODS, Origin("prefix", intent, path, rule)
+    )
 
 
 Subnets = tuple[tuple[str, int, str, Family], ...]
@@ -243,14 +343,20 @@ def _zone_blocks(spot: _Spot, subnets: Subnets, allocated: Allocated) -> Iterato
     node, networks = spot.server.name, allocated.resolved.networks
     for name, index, prefix, family in subnets:
         if family == spot.family:
-            place = Origin("prefix", networks[name].intent, ("spec", "subnets", index, "cidr"), f"block leased to {node}")
-            yield Block(str(allocated.block[name, prefix, node]), place)
+            place = Origin(
+                "prefix", networks[name].intent, ("spec", "subnets", index, "cidr"), f"block leased to {node}"
+            )
+            yield Block(str(allocated.block[name, prefix, node]), name, place)
 
 
-def _prefixes(exits: Mapping[str, tuple[Exit, ...]], allocated: Allocated) -> Iterator[tuple[frozenset[str], Exit, str, str, Origin]]:
+def _prefixes(
+    exits: Mapping[str, tuple[Exit, ...]], allocated: Allocated
+) -> Iterator[tuple[frozenset[str], Exit, str, str, Origin]]:
     """Yield the prefixes that SRv6Policies steer towards their endpoint."""
     resolved = allocated.resolved
-    by_node = {(item.node, item.family): item for several in exits.values() for item in several if item.zone == PODS}
+    by_node = {
+        (item.node, item.family): item for several in exits.values() for item in several if item.zone == PODS
+    }
     for name, intent in resolved.of("SRv6Policy").items():
         spec: SRv6PolicySpec = intent.spec
         if not spec.steer.prefixes:
@@ -261,4 +367,10 @@ def _prefixes(exits: Mapping[str, tuple[Exit, ...]], allocated: Allocated) -> It
                 found = by_node.get((node, "ipv4" if prefix.version == 4 else "ipv6"))  # noqa: PLR2004 -- the IP version
                 if found:
                     policy = name if name in found.policies else DEFAULT
-                    yield heads, found, policy, str(prefix), Origin("prefix", intent, ("spec", "steer", "prefixes", index))
+                    yield (
+                        heads,
+                        found,
+                        policy,
+                        str(prefix),
+                        Origin("prefix", intent, ("spec", "steer", "prefixes", index)),
+                    )

@@ -23,47 +23,68 @@ def gather_underlay(documents: Mapping[str, Intent], report: Report) -> Underlay
         spec: UnderlaySpec = intent.spec
         for index, router in enumerate(spec.routers):
             place = (intent, ("spec", "routers", index))
-            if _taken("router", router.name, router_origin, place, report):
-                continue
-            routers[router.name], router_origin[router.name] = router, place
+            if not _taken("router", router.name, router_origin, place, report):
+                routers[router.name], router_origin[router.name] = router, place
         for index, link in enumerate(spec.links):
             place = (intent, ("spec", "links", index))
-            if _taken("link", link.name, link_origin, place, report):
-                continue
-            links[link.name], link_origin[link.name] = link, place
-            _check_words(link, spec, place, report)
-    _check_sids(routers, router_origin, report)
+            if not _taken("link", link.name, link_origin, place, report):
+                links[link.name], link_origin[link.name] = link, place
+                _check_words(link, spec, place, report)
+    _check_locators(routers, router_origin, report)
+    _check_loopbacks(routers, router_origin, report)
     return Underlay(routers, links, router_origin, link_origin)
 
 
 def _taken(what: str, name: str, known: Mapping[str, Place], place: Place, report: Report) -> bool:
     if name not in known:
         return False
-    intent, path = known[name]
-    report.error("IC2020", place[0].span(*place[1], "name"), f"{what} {name!r} is said twice", "", [Related(intent.span(*path, "name"), "also said here")])
+    other = _related(known, name, "also said here", "name")
+    hint = "names count over all Underlay documents together: rename or remove one"
+    span = place[0].span(*place[1], "name")
+    report.error("IC2020", span, f"{what} {name!r} is said twice", hint, [other])
     return True
+
+
+def _related(origin: Mapping[str, Place], name: str, what: str, *field: str) -> Related:
+    intent, path = origin[name]
+    return Related(intent.span(*path, *field), what)
 
 
 def _check_words(link: Link, spec: UnderlaySpec, place: Place, report: Report) -> None:
     intent, path = place
-    for what, said, known in (("affinities", link.affinities, spec.affinities), ("srlgs", link.srlgs, spec.srlgs)):
+    for what, said, known in (
+        ("affinities", link.affinities, spec.affinities),
+        ("srlgs", link.srlgs, spec.srlgs),
+    ):
         for index, word in enumerate(said):
             if word not in known:
-                report.error("IC2021", intent.span(*path, what, index), f"{word!r} is not among the {what} of the underlay", did_you_mean(word, known) or f"add it to spec.{what}")
+                text = f"{word!r} is not among the {what} of the underlay"
+                hint = did_you_mean(word, known) or f"add it to spec.{what}"
+                report.error("IC2021", intent.span(*path, what, index), text, hint)
 
 
-def _check_sids(routers: Mapping[str, Router], origin: Mapping[str, Place], report: Report) -> None:
-    """Locators must be disjoint, loopbacks and End SIDs unique."""
-    def place(name: str) -> Related:
-        return Related(origin[name][0].span(*origin[name][1]), f"router {name!r}")
+def _check_locators(routers: Mapping[str, Router], origin: Mapping[str, Place], report: Report) -> None:
+    """Locators must be disjoint; then End SIDs are, which lie inside."""
+    around: Router | None = None
+    # Sorted, a prefix stands before all that it holds: what overlaps lies in the last one that did not.
+    for router in sorted(routers.values(), key=lambda router: (router.locator, router.name)):
+        if around is None or not router.locator.subnet_of(around.locator):
+            around = router
+            continue
+        intent, path = origin[router.name]
+        text = f"locator {router.locator} of {router.name!r} overlaps {around.locator} of {around.name!r}"
+        place = _related(origin, around.name, f"router {around.name!r}")
+        span = intent.span(*path, "locator")
+        report.error("IC2022", span, text, "give each router a locator of its own", [place])
 
-    ordered = sorted(routers.values(), key=lambda router: (router.locator, router.name))
-    for one, two in zip(ordered, ordered[1:], strict=False):
-        if one.locator.overlaps(two.locator):
-            intent, path = origin[two.name]
-            report.error("IC2022", intent.span(*path, "locator"), f"locator {two.locator} of {two.name!r} overlaps {one.locator} of {one.name!r}", "give each router a locator of its own", [place(one.name)])
+
+def _check_loopbacks(routers: Mapping[str, Router], origin: Mapping[str, Place], report: Report) -> None:
     seen: dict[object, str] = {}
     for name, router in routers.items():
-        if seen.setdefault(router.loopback, name) != name:
+        twin = seen.setdefault(router.loopback, name)
+        if twin != name:
             intent, path = origin[name]
-            report.error("IC2023", intent.span(*path, "loopback"), f"loopback {router.loopback} is taken", "", [place(seen[router.loopback])])
+            text = f"loopback {router.loopback} of {name!r} is that of {twin!r} too"
+            place = _related(origin, twin, f"router {twin!r}")
+            hint = "give each router a loopback of its own"
+            report.error("IC2023", intent.span(*path, "loopback"), text, hint, [place])

@@ -8,13 +8,20 @@ docs/codes.md with an explanation; the first digit after IC tells the part of th
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from intent.source import Span
 
 Severity = Literal["error", "warning", "note"]
+
+_LINE_END = re.compile("\r\n|\n|\r")
+_ALIKE: Final = 3
+"""Diagnostics of one code at one place that are shown in full."""
+_MANY: Final = 1000
+"""Known words from which on only those that begin alike are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,44 +75,81 @@ class Report:
 
     def sorted(self) -> list[Diagnostic]:
         """Return what was found, each once, in the order of files and lines."""
-        return sorted(dict.fromkeys(self.found), key=lambda entry: (entry.span, entry.code, entry.message))
+        # A Node that stands for many servers makes the same mistake many times, at one place.
+        once: dict[tuple[Span, str, str], Diagnostic] = {}
+        for entry in self.found:
+            once.setdefault((entry.span, entry.code, entry.message), entry)
+        return [once[key] for key in sorted(once)]
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant; upper and lower case do not count."""
+    words = set(known)
+    if len(words) > _MANY:
+        words = {entry for entry in words if entry[:1] == word[:1] and abs(len(entry) - len(word)) <= 1}
+    by_case = {entry.lower(): entry for entry in sorted(words, reverse=True)}
+    close = difflib.get_close_matches(word.lower(), sorted(by_case), n=1, cutoff=0.6)
+    return by_case[close[0]] if close else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the closest known word, or the known words where there are few."""
     words = sorted(set(known))
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    close = closest(word, words)
+    if close and close != word:
+        return f"did you mean {close!r}?"
     if words and len(words) <= 12:  # noqa: PLR2004 -- a line that a person still reads
         return "known here: " + ", ".join(words)
     return ""
 
 
 def as_text(found: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
-    """Write diagnostics for people: place, code, message, the source line with a caret, hint, related places."""
-    return "\n".join(line for entry in found for line in _lines(entry, texts))
+    """Write diagnostics for people: place, code, message, the line with a caret, related places, hint."""
+    entries, more = _first_of_each(found)
+    files = {entry.span.file for entry in entries if entry.span.line}
+    rows = {file: _LINE_END.split(texts[file]) for file in files if file in texts}
+    return "\n".join(line for entry in entries for line in _lines(entry, rows, more.get(id(entry), 0)))
 
 
-def _lines(entry: Diagnostic, texts: Mapping[str, str]) -> list[str]:
+def _first_of_each(found: Iterable[Diagnostic]) -> tuple[list[Diagnostic], dict[int, int]]:
+    """Return what is shown: of many alike at one place only the first; and how many are left out behind it.
+
+    A Node that stands for a thousand servers can make the same mistake for each of them.
+    """
+    alike: dict[tuple[Span, str], list[Diagnostic]] = {}
+    for entry in found:
+        alike.setdefault((entry.span, entry.code), []).append(entry)
+    shown: list[Diagnostic] = []
+    more: dict[int, int] = {}
+    for entries in alike.values():
+        few = entries if len(entries) <= _ALIKE + 1 else entries[:_ALIKE]
+        shown += few
+        more[id(few[-1])] = len(entries) - len(few)
+    return shown, more
+
+
+def _lines(entry: Diagnostic, texts: Mapping[str, list[str]], more: int) -> list[str]:
     lines = [f"{entry.span}: {entry.severity}[{entry.code}]: {entry.message}"]
     lines += _excerpt(entry.span, texts)
     lines += [f"  {place.span}: {place.message}" for place in entry.related]
     if entry.hint:
         lines.append(f"  hint: {entry.hint}")
+    if more:
+        lines.append(f"  and {more} more like this at the same place")
     return [*lines, ""]
 
 
-def _excerpt(span: Span, texts: Mapping[str, str], width: int = 160) -> list[str]:
+def _excerpt(span: Span, texts: Mapping[str, list[str]], width: int = 160) -> list[str]:
     """Return the source line and a caret below the column; long lines are cut around the column."""
-    rows = texts.get(span.file, "").split("\n") if span.line else []
-    if span.line > len(rows):
+    rows = texts.get(span.file, [])
+    if not 0 < span.line <= len(rows):
         return []
-    row = rows[span.line - 1].rstrip("\r").replace("\t", " ")
+    # One column per character: tabs would move the caret, escape codes would reach the terminal.
+    row = "".join(sign if sign.isprintable() else " " for sign in rows[span.line - 1])
     start = max(0, span.column - 1 - width // 2) if len(row) > width else 0
     caret = span.column - 1 - start
     gutter = f"{span.line:>5}"
-    return [f"{gutter} | {row[start : start + width]}", f"{' ' * len(gutter)} | {' ' * caret}^"]
+    return [f"{gutter} | {row[start : start + width]}".rstrip(), f"{' ' * len(gutter)} | {' ' * caret}^"]
 
 
 def as_json(found: Iterable[Diagnostic]) -> list[dict[str, Any]]:

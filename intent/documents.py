@@ -34,9 +34,12 @@ MAX_DEPTH: Final = 64
 MAX_ALIASED: Final = 10_000
 """Nodes that the aliases of one file may add; stops documents that explode when they are expanded."""
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
+_INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
+_HIDDEN = re.compile(
+    "[\x85\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 
 
 class _Stop(Exception):  # noqa: N818 -- leaves the event loop; never seen outside this module
@@ -45,38 +48,65 @@ class _Stop(Exception):  # noqa: N818 -- leaves the event loop; never seen outsi
 
 def parse(source: Source, report: Report) -> list[Document]:
     """Return the documents of one file; what is wrong with it goes to the report."""
-    hidden = _HIDDEN.search(source.text)
-    if hidden:
-        row = source.text.count("\n", 0, hidden.start())
-        column = hidden.start() - (source.text.rfind("\n", 0, hidden.start()) + 1)
-        code = f"U+{ord(hidden.group()):04X}"
-        report.error(
-            "IC1013",
-            Span(source.file, row + 1, column + 1),
-            f"invisible or direction-changing character {code}",
-            "delete it: reviewers would not see what is really written",
-        )
+    if _hidden(source, report):
         return []
     builder = _Builder(source.file, report)
     try:
         return list(builder.documents(CParser(source.text)))
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        if "end of stream" in str(getattr(error, "problem", "")):
+            # Where the quote opens says more than the end of the file, where it is missed.
+            mark = getattr(error, "context_mark", None) or mark
         span = Span(source.file, mark.line + 1, mark.column + 1) if mark else Span(source.file)
         problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
-        report.error("IC1006", span, f"this is not YAML: {problem}", _syntax_hint(problem))
+        at_tab = mark is not None and source.text[mark.index : mark.index + 1] == "\t"
+        report.error(
+            "IC1006", span, f"this is not YAML: {problem}", _TAB if at_tab else _syntax_hint(problem)
+        )
     except _Stop:
         pass
     return []
 
 
+def _hidden(source: Source, report: Report) -> bool:
+    """Report the first character that reviewers would not see, or that shows others in another order."""
+    found = _HIDDEN.search(source.text)
+    if not found:
+        return False
+    before = source.text[: found.start()].replace("\r\n", "\n").replace("\r", "\n")
+    row, _, column = before.rpartition("\n")
+    span = Span(source.file, row.count("\n") + ("\n" in before) + 1, len(column) + 1)
+    if found.start() == 0 and found.group() == "\ufeff":
+        report.error("IC1013", span, "the file starts with a byte-order mark", "save it as UTF-8 without BOM")
+        return True
+    message = f"invisible or direction-changing character U+{ord(found.group()):04X}"
+    report.error("IC1013", span, message, "delete it: reviewers would not see what is really written")
+    return True
+
+
+_KEY: Final = "quote text that starts with { or [ (a template that was not filled in?)"
+_DEEP: Final = "look for a list or mapping that is never closed"
+_TAG: Final = "write the plain value: the field decides its type"
+_MERGE: Final = "write the fields out, or use a NodeProfile for what nodes share"
+_TAB: Final = "indent with spaces, not tabs"
+_SYNTAX_HINTS: Final = (
+    # libyaml reads YAML 1.1 here: a colon inside [ ] or { } ends the value.
+    ("unexpected ':'", "quote a value that holds ':' inside [ ] or { }, or write the list in block form"),
+    ("mapping values are not allowed", "quote text that holds ': ', and check how far this line is indented"),
+    ("expected ':'", "a key is followed by ':' and a space; text that holds a line break needs quotes"),
+    ("expected key", "keys of one mapping start in the same column; text behind a closing quote is an error"),
+    ("expected '-'", "entries of one list start in the same column, each with '- '"),
+    ("',' or ']'", "a list that opens with [ has ',' between entries and ends with ]"),
+    ("',' or '}'", "a mapping that opens with { has ',' between fields and ends with }"),
+    ("cannot start any token", "quote text that starts with @, ` or %"),
+    ("end of stream", "a quote that opens is never closed"),
+)
+"""What was probably meant, by a part of what libyaml says."""
+
+
 def _syntax_hint(problem: str) -> str:
-    if "tab character" in problem or "'\\t'" in problem:
-        return "indent with spaces, not tabs"
-    if "':'" in problem:
-        # libyaml reads YAML 1.1 here: a colon inside [ ] or { } ends the value.
-        return "quote a value that holds ':' inside [ ] or { }, or write the list in block form"
-    return ""
+    return next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
 
 
 class _Builder:
@@ -88,6 +118,8 @@ class _Builder:
         self.marks: array[int] = array("I")
         self.anchors: dict[str, Any] = {}
         self.aliased = 0
+        self.damaged = False
+        """Whether a value of the document is lost: judging the rest would only repeat that."""
 
     def documents(self, parser: Any) -> Iterator[Document]:
         """Yield each document that holds something."""
@@ -96,9 +128,9 @@ class _Builder:
             if event is None:
                 return
             if isinstance(event, DocumentStartEvent):
-                self.marks, self.anchors = array("I"), {}
+                self.marks, self.anchors, self.damaged = array("I"), {}, False
                 data = self.node(parser, parser.get_event(), 0)
-                if data is not None:
+                if data is not None and not self.damaged:
                     yield Document(self.file, data, self.marks)
             elif isinstance(event, DocumentEndEvent):
                 continue
@@ -126,12 +158,8 @@ class _Builder:
         """Return the value of a scalar: text unless it is a plain truth value, null or canonical integer."""
         text: str = event.value
         if event.tag and event.tag != "tag:yaml.org,2002:str":
-            self.report.error(
-                "IC1009",
-                self.place(event),
-                f"tag {event.tag!r} is not allowed",
-                "write the plain value: the field decides its type",
-            )
+            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", _TAG)
+            self.damaged = True
             return None
         if not event.implicit[0]:
             return text
@@ -147,7 +175,7 @@ class _Builder:
         while not isinstance(event := parser.get_event(), MappingEndEvent):
             before = len(self.marks)
             if type(event) is not ScalarEvent:
-                self.report.error("IC1010", self.place(event), "a key must be plain text")
+                self.report.error("IC1010", self.place(event), "a key must be plain text", _KEY)
                 raise _Stop
             key: str = event.value
             self.marks.append(event.start_mark.line)
@@ -164,12 +192,8 @@ class _Builder:
     def refuse(self, event: Any, key: str, places: dict[str, Any]) -> None:
         """Report a key that cannot stand where it does."""
         if key == "<<":
-            self.report.error(
-                "IC1008",
-                self.place(event),
-                "merge keys are not allowed",
-                "write the fields out, or use a NodeProfile for what nodes share",
-            )
+            self.report.error("IC1008", self.place(event), "merge keys are not allowed", _MERGE)
+            self.damaged = True
             return
         first = Related(self.place(places[key]), "first said here")
         self.report.error("IC1007", self.place(event), f"{key!r} is said twice", "keep one of them", [first])
@@ -184,19 +208,17 @@ class _Builder:
 
     def alias(self, event: Any) -> Any:
         """Repeat an anchored value; every part of the copy stands where the alias stands."""
-        value = self.anchors.get(event.anchor)
-        if value is None:
-            self.report.error("IC1014", self.place(event), f"alias *{event.anchor} names no value above it")
+        value = self.anchors.get(event.anchor, self)
+        if value is self:  # the builder itself stands for "no such anchor": null is a value
+            message = f"alias *{event.anchor} names no value above it in this document"
+            self.report.error("IC1014", self.place(event), message, f"mark the value with &{event.anchor}")
+            self.damaged = True
             return None
         size = _size(value)
         self.aliased += size
         if self.aliased > MAX_ALIASED:
-            self.report.error(
-                "IC1012",
-                self.place(event),
-                f"the aliases of this file add more than {MAX_ALIASED} nodes",
-                "write the values out",
-            )
+            message = f"the aliases of this file add more than {MAX_ALIASED} values"
+            self.report.error("IC1012", self.place(event), message, "write the values out")
             raise _Stop
         for _ in range(size - 1):
             self.marks.extend((event.start_mark.line, event.start_mark.column))
@@ -205,15 +227,10 @@ class _Builder:
     def enter(self, event: Any, depth: int) -> None:
         """Refuse documents that are nested too deeply, and tags on collections."""
         if depth > MAX_DEPTH:
-            self.report.error("IC1011", self.place(event), f"nested more than {MAX_DEPTH} levels deep")
+            self.report.error("IC1011", self.place(event), f"nested more than {MAX_DEPTH} levels deep", _DEEP)
             raise _Stop
         if event.tag:
-            self.report.error(
-                "IC1009",
-                self.place(event),
-                f"tag {event.tag!r} is not allowed",
-                "write the plain value: the field decides its type",
-            )
+            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", _TAG)
 
     def place(self, event: Any) -> Span:
         """Return the place where an event starts."""

@@ -1,7 +1,7 @@
-"""Documents → intents: pick the model by `kind`, validate, and turn every refusal into a located diagnostic.
+"""Documents → intents: pick the model by `kind`, validate, turn every refusal into a located diagnostic.
 
-A document with `spec.range` (a Node) stands for many intents; its text is filled in before validation, so that
-an address made from `{n}` is checked like any other.
+A document with `spec.range` (a Node) stands for many intents; its text is filled in before validation, so
+that an address made from `{n}` is checked like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError, create_model
 
-from intent.diagnostics import Related, Report, did_you_mean
+from intent.diagnostics import Related, Report, closest
 from intent.documents import parse
 from intent.kinds import KINDS
 from intent.model import API_VERSION, Intent, Metadata, Model
@@ -30,15 +30,13 @@ _COUNTER = re.compile(r"\{n(?:([+-])([0-9]{1,6}))?(?::(x|0?[1-9]))?\}")
 def envelope(kind: str) -> type[Model]:
     """Return the model of a whole document of this kind."""
     spec = KINDS[kind]
-    return create_model(
-        kind,
-        __base__=Model,
-        __doc__=(spec.__doc__ or "").strip(),
-        apiVersion=(Literal["intentc.dev/v1alpha1"], ...),
-        kind=(Literal[kind], ...),
-        metadata=(Metadata, ...),
-        spec=(spec, ...),
-    )
+    fields: dict[str, Any] = {
+        "apiVersion": (Literal["intentc.dev/v1alpha1"], ...),
+        "kind": (Literal[kind], ...),
+        "metadata": (Metadata, ...),
+        "spec": (spec, ...),
+    }
+    return create_model(kind, __base__=Model, __doc__=(spec.__doc__ or "").strip(), **fields)
 
 
 def load(sources: Iterable[Source], report: Report) -> tuple[Intent, ...]:
@@ -68,24 +66,20 @@ def _kind(document: Document, report: Report) -> str | None:
     """Return the kind of a document that has one we know."""
     data = document.data
     if not isinstance(data, dict):
-        report.error(
-            "IC1015", document.span(), "a document must be a mapping with apiVersion, kind, metadata and spec"
-        )
+        message = "a document must be a mapping with apiVersion, kind, metadata and spec"
+        report.error("IC1015", document.span(), message, "separate documents by a line ---")
         return None
     version = data.get("apiVersion")
     if version != API_VERSION:
-        said = f"apiVersion {version!r} is not known" if "apiVersion" in data else "apiVersion is missing"
+        said = f"apiVersion {version!r} is not known" if version is not None else "apiVersion is missing"
         report.error("IC1016", document.span(("apiVersion",)), said, f"write apiVersion: {API_VERSION}")
         return None
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        said = f"kind {kind!r} is not known" if "kind" in data else "kind is missing"
-        report.error(
-            "IC1017",
-            document.span(("kind",)),
-            said,
-            did_you_mean(str(kind), KINDS) or f"kinds: {', '.join(KINDS)}",
-        )
+        said = f"kind {kind!r} is not known" if kind is not None else "kind is missing"
+        close = closest(kind, KINDS) if isinstance(kind, str) else None
+        hint = f"did you mean {close!r}?" if close else f"kinds: {', '.join(KINDS)}"
+        report.error("IC1017", document.span(("kind",)), said, hint)
         return None
     return kind
 
@@ -97,25 +91,31 @@ def _expand(document: Document, kind: str, report: Report) -> Iterator[tuple[dic
     said = spec.get("range") if kind == "Node" and isinstance(spec, dict) else None
     first, last = (said.get("first", 1), said.get("last")) if isinstance(said, dict) else (None, None)
     if type(first) is not int or type(last) is not int or last < first:
-        yield {}, data  # no range, or one that the model refuses with a better message
+        # A range that the model refuses is filled in with any number, so that only the range is told.
+        yield {}, data if said is None else _fill(data, 1)
         return
-    metadata = data.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    if isinstance(name, str) and not _COUNTER.search(name):
-        report.error(
-            "IC1025",
-            document.span(("metadata", "name")),
-            f"{name!r} stands for {last - first + 1} servers, but they all get the same name",
-            f"write for example {name}-{{n}}",
-        )
+    if _one_for_many(document, last - first + 1, report):
         return
     if last - first >= MAX_RANGE:
-        report.error(
-            "IC1026", document.span(("spec", "range")), f"a range may hold at most {MAX_RANGE} servers"
-        )
+        message = f"a range may hold at most {MAX_RANGE} servers; this one holds {last - first + 1}"
+        report.error("IC1026", document.span(("spec", "range")), message, "split it over several documents")
         return
     for number in range(first, last + 1):
         yield {"n": str(number)}, _fill(data, number)
+
+
+def _one_for_many(document: Document, count: int, report: Report) -> bool:
+    """Report a name or uid that would be the same for all servers of a range."""
+    metadata = document.data.get("metadata")
+    said = metadata if isinstance(metadata, dict) else {}
+    for field in ("name", "uid"):
+        text = said.get(field)
+        if isinstance(text, str) and count > 1 and not _COUNTER.search(text):
+            message = f"{text!r} stands for {count} servers, but they all get the same {field}"
+            span = document.span(("metadata", field))
+            report.error("IC1025", span, message, f"write for example {text}-{{n}}")
+            return True
+    return False
 
 
 def _fill(node: Any, number: int) -> Any:
@@ -143,22 +143,14 @@ def _unique(intents: list[Intent], report: Report) -> tuple[Intent, ...]:
         twin = names.setdefault((intent.kind, intent.name), intent)
         if twin is not intent:
             place = Related(twin.span("metadata", "name"), "also defined here")
-            report.error(
-                "IC1018",
-                intent.span("metadata", "name"),
-                f"{intent.kind} {intent.name!r} is defined twice",
-                "rename or remove one of them",
-                [place],
-            )
+            message = f"{intent.kind} {intent.name!r} is defined twice"
+            span = intent.span("metadata", "name")
+            report.error("IC1018", span, message, "rename or remove one of them", [place])
             continue
         twin = uids.setdefault((intent.kind, intent.uid), intent)
         if twin is not intent:
-            place = Related(twin.span("metadata", "uid"), "also taken here")
-            report.error(
-                "IC1019",
-                intent.span("metadata", "uid"),
-                f"uid {intent.uid!r} of {intent.kind} {intent.name!r} is taken",
-                "a uid belongs to one document for ever",
-                [place],
-            )
+            place = Related(twin.span("metadata", "uid"), f"taken by {twin.name!r} here")
+            message = f"uid {intent.uid!r} of {intent.kind} {intent.name!r} is taken"
+            span = intent.span("metadata", "uid" if intent.meta.uid else "name")
+            report.error("IC1019", span, message, "a uid belongs to one document for ever", [place])
     return tuple(names[key] for key in sorted(names))

@@ -6,16 +6,18 @@ and the dependency picture all read that one declaration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from intent.scalars import Name, Text, wrong
+from intent.scalars import Name, SecretName, Text, wrong
 from intent.source import Document, FieldPath, Span
+
+T = TypeVar("T", bound=Hashable)
 
 API_VERSION: Final = "intentc.dev/v1alpha1"
 
@@ -38,9 +40,19 @@ class Ref:
 
 
 def camel(name: str) -> str:
-    """Return the name of a field as it is written in YAML: `spoof_check` becomes `spoofCheck`, `l3vni` stays."""
+    """Return the name of a field as YAML has it: `spoof_check` becomes `spoofCheck`, `l3vni` stays."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
+
+
+def repeated(items: Iterable[T]) -> tuple[int, T] | None:
+    """Return index and value of the first item that stands there a second time."""
+    seen: set[T] = set()
+    for index, item in enumerate(items):
+        if item in seen:
+            return index, item
+        seen.add(item)
+    return None
 
 
 class Model(BaseModel):
@@ -56,6 +68,7 @@ class Model(BaseModel):
         hide_input_in_errors=True,
         validate_default=False,
         use_attribute_docstrings=True,
+        defer_build=True,  # a command builds the kinds that it meets, not all of them
     )
 
 
@@ -127,11 +140,11 @@ class Selector(Model):
 class SecretRef(Model):
     """Where a secret is found when it is needed; the value itself never stands in intent."""
 
-    env: str | None = None
+    env: Text | None = None
     """Environment variable of the applier."""
-    file: str | None = None
+    file: Text | None = None
     """File on the applier."""
-    kubernetes: str | None = Field(default=None, pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._-]+$")
+    kubernetes: SecretName | None = None
     """Kubernetes Secret, as namespace/name/key."""
 
     @model_validator(mode="after")

@@ -1,23 +1,24 @@
 """pydantic's refusals → diagnostics: the right place, words for network engineers, and a hint.
 
-`extra_forbidden` points at the key, a missing field at its parent, everything else at the value; steps that
-pydantic adds for unions are left out of the path.
+`extra_forbidden` points at the key, a missing field at its parent, fields that do not go together at the one
+to blame, everything else at the value; steps that pydantic adds for unions are left out of the path.
 """
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from intent.diagnostics import Report, did_you_mean
+from intent.diagnostics import Report, closest, did_you_mean
 from intent.source import Document, FieldPath
 
-_EXPECTED = {
-    "int_type": "a whole number without quotes",
+_EXPECTED: Final = {
+    "int_type": "a whole number",
     "bool_type": "true or false",
     "string_type": "text",
     "tuple_type": "a list",
@@ -26,6 +27,9 @@ _EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_TRUTH: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_LONGEST: Final = 60
+"""Characters of a value that are repeated in a message."""
 
 
 def explain(refusal: ValidationError, model: type[BaseModel], document: Document, report: Report) -> None:
@@ -37,71 +41,175 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
             hint = did_you_mean(str(path[-1]), _fields(model, error["loc"][:-1]))
             report.error("IC1020", document.span(path, key=True), f"unknown field {path[-1]!r}", hint)
         elif kind == "missing":
-            where = ".".join(map(str, path)) or "the document"
-            report.error(
-                "IC1021", document.span(path, key=bool(path)), f"field {rest!r} is missing in {where}"
+            _missing(path, rest, document, report)
+        elif kind == "union_tag_not_found":
+            _missing(
+                path, str(error.get("ctx", {}).get("discriminator", "type")).strip("'"), document, report
             )
+        elif kind == "union_tag_invalid":
+            _unknown_tag(path, error, document, report)
+        elif kind == "intent_type":
+            report.error("IC1022", document.span(path), str(error.get("ctx", {})["text"]))
         elif kind == "intent":
-            context = error.get("ctx", {})
-            together = isinstance(error.get("input"), Mapping | BaseModel)
-            report.error(
-                "IC1024" if together else "IC1023",
-                document.span(path),
-                str(context["text"]),
-                _brace_hint(error) or str(context["hint"]),
-            )
-        else:
+            _own(path, error, document, report)
+        elif not _failed_inside(path, error, document):
             message, hint = _words(error)
-            report.error("IC1022", document.span(path), message, _brace_hint(error) or hint)
+            if error["type"] in ("tuple_type", "list_type"):
+                hint = _list_hint(error.get("input"), of_mappings=bool(_models_at(model, error["loc"])))
+            span = document.span(path)
+            report.error("IC1022", span, message, _brace_hint(path, document) or hint)
 
 
-def _brace_hint(error: ErrorDetails) -> str:
-    value = error.get("input")
-    return (
-        "{n} is filled in only where spec.range is said" if isinstance(value, str) and "{n" in value else ""
+def written(path: FieldPath) -> str:
+    """Write a path as people do: `spec.subnets[0].cidr`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def _missing(path: FieldPath, rest: str, document: Document, report: Report) -> None:
+    node = _at(document.data, path)
+    if isinstance(node, list):
+        # A pair is written as a list; what is missing there has no name.
+        wanted = int(rest) + 1 if rest.isdecimal() else len(node) + 1
+        report.error("IC1021", document.span(path), f"needs {_entries(wanted)}, found {len(node)}")
+        return
+    where = written(path) or "the document"
+    at_key = bool(path) and isinstance(path[-1], str)
+    report.error("IC1021", document.span(path, key=at_key), f"field {rest!r} is missing in {where}")
+
+
+def _unknown_tag(path: FieldPath, error: ErrorDetails, document: Document, report: Report) -> None:
+    context = error.get("ctx", {})
+    field, tag = str(context.get("discriminator", "type")).strip("'"), str(context.get("tag"))
+    known = [item.strip(" '") for item in str(context.get("expected_tags", "")).split(",")]
+    report.error(
+        "IC1022",
+        document.span((*path, field)),
+        f"{field} {_found(tag)} is not known",
+        did_you_mean(tag, known),
     )
+
+
+def _own(path: FieldPath, error: ErrorDetails, document: Document, report: Report) -> None:
+    """Report what a validator of ours refused: one value, or fields that do not go together."""
+    context = error.get("ctx", {})
+    text, hint = str(context["text"]), str(context["hint"])
+    if not isinstance(error.get("input"), Mapping | BaseModel):
+        report.error("IC1023", document.span(path), text, _brace_hint(path, document) or hint)
+        return
+    at = tuple(context.get("at", ()))
+    inside, rest = _path(document.data, (*path, *at))
+    # Without a field to blame, the key of the whole mapping is the place that everybody finds.
+    at_key = not (at and not rest) and bool(inside) and isinstance(inside[-1], str)
+    report.error("IC1024", document.span(inside, key=at_key), text, hint)
+
+
+def _failed_inside(path: FieldPath, error: ErrorDetails, document: Document) -> bool:
+    """Say whether a list is short only because entries of it were refused, which is reported by itself."""
+    node = _at(document.data, path)
+    least = error.get("ctx", {}).get("min_length", 0)
+    return error["type"] == "too_short" and isinstance(node, list) and len(node) >= least
+
+
+def _brace_hint(path: FieldPath, document: Document) -> str:
+    value = _at(document.data, path)
+    if not isinstance(value, str) or "{n" not in value:
+        return ""
+    if _at(document.data, ("spec", "range")) is None:
+        return "{n} is filled in only where spec.range is said"
+    return f"made from {value!r}; the forms are {{n}}, {{n+10}}, {{n:02}} and {{n:x}}"
 
 
 def _words(error: ErrorDetails) -> tuple[str, str]:
     """Return message and hint of a refusal of pydantic itself."""
-    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    kind = error["type"]
     if kind in _EXPECTED:
-        hint = ""
-        if kind == "string_type" and isinstance(value, bool):
-            hint = "quote it, to make it text"
-        if kind == "int_type" and isinstance(value, str) and value.lstrip("-").isdigit():
-            hint = f"write {int(value)}: numbers have no leading zeros and no quotes"
-        return f"expected {_EXPECTED[kind]}, found {_found(value)}", hint
-    if kind in ("literal_error", "enum"):
-        words = [
-            item.strip("'") for item in str(context.get("expected", "")).replace(" or ", ", ").split(", ")
-        ]
-        return f"{_found(value)} is not one of {', '.join(words)}", did_you_mean(str(value), words)
-    if kind == "union_tag_invalid":
-        words = [item.strip(" '") for item in str(context.get("expected_tags", "")).split(",")]
-        return f"{context.get('discriminator', 'type')} {context.get('tag')!r} is not known", did_you_mean(
-            str(context.get("tag")), words
-        )
-    if kind == "union_tag_not_found":
-        return f"field {str(context.get('discriminator', 'type')).strip(chr(39))!r} is missing", ""
-    if kind in ("greater_than_equal", "less_than_equal"):
-        bound = context.get("ge", context.get("le"))
-        return f"{_found(value)} is {'less' if 'ge' in context else 'more'} than {bound}", ""
-    if kind == "too_short":
-        return f"needs at least {context.get('min_length')} entries, found {context.get('actual_length')}", ""
-    if kind == "too_long":
-        return f"takes at most {context.get('max_length')} entries", ""
-    if kind == "string_pattern_mismatch":
-        return f"{_found(value)} does not have the form {context.get('pattern')}", ""
+        return _wrong_type(error)
+    say = _SAYINGS.get(kind)
+    if say:
+        return say(error.get("input"), error.get("ctx", {}))
     message = error["msg"]
     return message[:1].lower() + message[1:], ""
 
 
+def _wrong_type(error: ErrorDetails) -> tuple[str, str]:
+    kind, value = error["type"], error.get("input")
+    hint = ""
+    if kind == "string_type" and isinstance(value, bool):
+        hint = f"put quotes around it to make it text: '{str(value).lower()}'"
+    elif kind == "bool_type" and isinstance(value, str):
+        word = _TRUTH.get(value.lower(), value.lower())
+        hint = f"write {word}" if word in ("true", "false") else ""
+    elif kind == "int_type" and isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value):
+        hint = f"write {int(value)}: numbers have no quotes and no leading zeros"
+    return f"expected {_EXPECTED[kind]}, found {_found(value)}", hint
+
+
+def _list_hint(value: Any, *, of_mappings: bool) -> str:
+    if of_mappings:
+        return "each entry of the list is a mapping that starts with '- '"
+    return f"write [{value}]" if isinstance(value, str) else ""
+
+
+def _say_choice(value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    words = re.findall(r"'([^']*)'|\b(True|False|[0-9]+)\b", str(context.get("expected", "")))
+    known = [text or other.lower() for text, other in words]
+    if len(known) == 1:
+        return f"{_found(value)} is not possible here", f"write {known[0]}"
+    if not isinstance(value, str):
+        return f"expected one of {', '.join(known)}, found {_found(value)}", ""
+    close = closest(value, known)
+    return f"{_found(value)} is not one of {', '.join(known)}", f"did you mean {close!r}?" if close else ""
+
+
+def _say_bound(value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    if "ge" in context:
+        return f"{_found(value)} is too small: at least {context['ge']}", ""
+    return f"{_found(value)} is too large: at most {context.get('le')}", ""
+
+
+def _say_short(_value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    return f"needs at least {_entries(context['min_length'])}, found {context['actual_length'] or 'none'}", ""
+
+
+def _say_long(_value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    return f"takes at most {_entries(context['max_length'])}", ""
+
+
+def _say_pattern(value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{_found(value)} does not have the form {context.get('pattern')}", ""
+
+
+_SAYINGS: Final[dict[str, Callable[[Any, Mapping[str, Any]], tuple[str, str]]]] = {
+    "literal_error": _say_choice,
+    "greater_than_equal": _say_bound,
+    "less_than_equal": _say_bound,
+    "too_short": _say_short,
+    "too_long": _say_long,
+    "string_pattern_mismatch": _say_pattern,
+}
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def _found(value: Any) -> str:
     if isinstance(value, str):
-        return repr(value if len(value) <= 60 else value[:57] + "…")  # noqa: PLR2004 -- fits one line
+        return repr(value if len(value) <= _LONGEST else value[: _LONGEST - 3] + "…")
     words = {dict: "a mapping", list: "a list", type(None): "nothing"}
     return words.get(type(value), str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _at(data: Any, path: FieldPath) -> Any:
+    """Return what the document holds at a path; None where it holds nothing."""
+    for step in path:
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
 
 
 def _path(data: Any, location: tuple[int | str, ...]) -> tuple[FieldPath, str]:
@@ -109,9 +217,8 @@ def _path(data: Any, location: tuple[int | str, ...]) -> tuple[FieldPath, str]:
     path: list[int | str] = []
     rest = ""
     for step in location:
-        if (isinstance(data, Mapping) and step in data) or (
-            isinstance(data, list) and isinstance(step, int) and step < len(data)
-        ):
+        known = range(len(data)) if isinstance(data, list) else data if isinstance(data, Mapping) else ()
+        if step in known:
             path.append(step)
             data = data[step]
         else:
@@ -121,13 +228,20 @@ def _path(data: Any, location: tuple[int | str, ...]) -> tuple[FieldPath, str]:
 
 def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the field names that may stand at a location of a model."""
+    found = _models_at(model, location) if location else [model]
+    return [info.alias or name for one in found for name, info in one.model_fields.items()]
+
+
+def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """Return the models whose fields may stand at a location of a model; none where a scalar stands."""
     found = [model]
     for step in location:
+        if isinstance(step, int):
+            continue  # the models of a list are those of its entries
         deeper = [inner for one in found for inner in _step(one, step)]
         # A union's tag is no field: it chooses among the members that are already found.
-        tagged = [one for one in found if _tag(one) == step]
-        found = deeper or tagged or found
-    return [info.alias or name for one in found for name, info in one.model_fields.items()]
+        found = deeper or [one for one in found if _tag(one) == step]
+    return found
 
 
 def _step(model: type[BaseModel], step: int | str) -> list[type[BaseModel]]:

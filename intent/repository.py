@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from intent.diagnostics import Report, did_you_mean
+from intent.diagnostics import Report, closest
 from intent.kinds.project import ProjectSpec
 from intent.load import load
 from intent.model import Intent
@@ -44,7 +44,7 @@ class Repository:
 def open_repository(
     root: Path, report: Report, base: Path | None = None
 ) -> tuple[Repository | None, Mapping[str, str]]:
-    """Read the repository at `root`; return it (None where its project is unusable) and the texts that were read.
+    """Read the repository at `root`; return it (None where its project is unusable) and the texts read.
 
     `base`: the folder that shown file names are relative to.
     """
@@ -53,54 +53,55 @@ def open_repository(
         if (root / PROJECT_FILE).exists():
             _refuse(source, report)
         else:
-            report.error(
-                "IC1030",
-                Span(source.file),
-                "there is no intentc.yaml here",
-                "run intentc in the root of a repository, or make one with `intentc init`",
-            )
+            hint = "run intentc in the root of a repository, or make one with `intentc init`"
+            report.error("IC1030", Span(source.file), "there is no intentc.yaml here", hint)
         return None, {}
     texts = {source.file: source.text}
-    documents = load([source], report)
-    if report.failed:
+    project = _project(source, report)
+    if project is None:
         return None, texts
-    projects = [intent for intent in documents if intent.kind == "Project"]
-    if len(projects) != 1 or len(documents) != 1:
-        report.error(
-            "IC1031", Span(source.file), "intentc.yaml must hold exactly one document, of kind Project"
-        )
-        return None, texts
-    spec: ProjectSpec = projects[0].spec
-    sources = [*_readable(read(root, (*spec.intent, *spec.facts), base), {source.file}, report)]
+    spec: ProjectSpec = project.spec
+    sources = _sources(root, project, base, report)
     texts |= {entry.file: entry.text for entry in sources}
     loaded = load(sources, report)
     for intent in loaded:
         if intent.kind == "Project":
-            report.error(
-                "IC1032",
-                intent.span("kind"),
-                "a Project belongs into intentc.yaml in the root of the repository",
-            )
-    if not sources:
-        report.warning(
-            "IC1033",
-            projects[0].span("spec", "intent"),
-            "no file matches the patterns of intent: " + ", ".join(spec.intent),
-            did_you_mean("intent", [entry.name for entry in root.iterdir() if entry.is_dir()]),
-        )
+            message = "a Project belongs into intentc.yaml in the root of the repository"
+            report.error("IC1032", intent.span("kind"), message, "move what it says there")
     ledger = _ledger(root, spec.ledger, base, report)
     texts[ledger.file] = ledger.text
     intents = tuple(intent for intent in loaded if intent.kind not in ("Project", "Facts"))
     facts = tuple(intent for intent in loaded if intent.kind == "Facts")
-    return Repository(root, projects[0], intents, facts, ledger, texts), texts
+    return Repository(root, project, intents, facts, ledger, texts), texts
 
 
-def _readable(entries: list[Source | Unreadable], known: set[str], report: Report) -> list[Source]:
-    sources = []
+def _project(source: Source, report: Report) -> Intent | None:
+    """Return the one document of intentc.yaml."""
+    documents = load([source], report)
+    if report.failed:
+        return None
+    if len(documents) != 1 or documents[0].kind != "Project":
+        kinds = ", ".join(intent.kind for intent in documents) or "no document"
+        message = f"intentc.yaml must hold exactly one document, of kind Project; it holds {kinds}"
+        report.error("IC1031", Span(source.file), message, "put other documents into the folder intent")
+        return None
+    return documents[0]
+
+
+def _sources(root: Path, project: Intent, base: Path | None, report: Report) -> list[Source]:
+    """Read the files that the patterns of the project name."""
+    spec: ProjectSpec = project.spec
+    entries = read(root, (*spec.intent, *spec.facts), base)
+    if not entries:
+        message = f"no file matches the patterns of intent: {', '.join(spec.intent)}"
+        close = closest("intent", [entry.name for entry in root.iterdir() if entry.is_dir()])
+        hint = f"did you mean the folder {close!r}?" if close and close != "intent" else ""
+        report.warning("IC1033", project.span("spec", "intent"), message, hint)
+    sources: list[Source] = []
     for entry in entries:
         if isinstance(entry, Unreadable):
             _refuse(entry, report)
-        elif entry.file not in known:
+        elif entry.file != project.doc.file:
             sources.append(entry)
     return sources
 

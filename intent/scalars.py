@@ -43,7 +43,7 @@ def _text(value: Any, what: str) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise wrong(f"expected {what}, found {_name(value)}")
+    raise PydanticCustomError("intent_type", "{text}", {"text": f"expected {what}, found {_name(value)}"})
 
 
 def _name(value: Any) -> str:
@@ -129,7 +129,8 @@ def _pattern(pattern: str, what: str, hint: str, normal: Callable[[str], str] = 
     def parse(value: Any) -> str:
         text = _text(value, what)
         if not matches(text):
-            raise wrong(f"{text!r} is not {what}", hint)
+            meant = text.lower().replace("_", "-")
+            raise wrong(f"{text!r} is not {what}", f"{hint}: {meant}" if matches(meant) else hint)
         return normal(text)
 
     return scalar(parse, what.partition(" ")[2], type="string", pattern=f"^(?:{pattern})$")
@@ -315,6 +316,14 @@ Pci = Annotated[
     str,
     *_pattern(
         r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", "a PCI address", "write for example 0000:3b:00.0"
+    ),
+]
+SecretName = Annotated[
+    str,
+    *_pattern(
+        "[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}/[A-Za-z0-9._-]{1,253}",
+        "a reference to a Kubernetes Secret",
+        "write namespace/name/key",
     ),
 ]
 Mac = Annotated[str, *_hex_pairs(6, "a MAC address", "six")]

@@ -9,6 +9,7 @@ Invariant: every path that exists in `Document.data` has a place in `Document.ma
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from array import array
@@ -55,7 +56,10 @@ class Document:
     """Line and column, counted from 0, of each node in reading order."""
 
     def span(self, path: FieldPath = (), *, key: bool = False) -> Span:
-        """Return the place of the value at `path` (of its key, with `key`), or of the deepest part that exists."""
+        """Return the place of the value at `path` (of its key, with `key`), or of what exists of it.
+
+        A mapping or list that begins below its key is placed at the key: that is where people look for it.
+        """
         position, at_key, node = 0, 0, self.data
         for step in path:
             if isinstance(node, Mapping) and step in node:
@@ -70,7 +74,11 @@ class Document:
                 position += 1 + sum(_size(value) for value in node[:step])
                 at_key, node = position, node[step]
             else:
+                # What is not written has no place; the key of what should hold it is the best there is.
+                key = True
                 break
+        if isinstance(node, Mapping | list) and self.marks[2 * position] > self.marks[2 * at_key]:
+            key = True
         index = 2 * (at_key if key else position)
         return Span(self.file, self.marks[index] + 1, self.marks[index + 1] + 1)
 
@@ -139,48 +147,49 @@ def _match(root: Path, pattern: str) -> Iterator[Path]:
         return
     for path in root.glob(pattern):
         parts = path.relative_to(root).parts
-        if not path.is_dir() and not any(part.startswith(".") for part in parts):
+        # os.path.isdir, unlike Path.is_dir, does not raise where a folder cannot be searched.
+        if not os.path.isdir(path) and not any(part.startswith(".") for part in parts):  # noqa: PTH112 -- see above
             yield path
 
 
 def _shown(path: Path, base: Path) -> str:
     try:
-        return Path(os.path.relpath(path, base)).as_posix()
+        name = Path(os.path.relpath(path, base)).as_posix()
     except ValueError:  # another drive
-        return path.as_posix()
+        name = path.as_posix()
+    # A file name may hold bytes that are not UTF-8; what cannot be printed is shown as an escape.
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
-    if not path.resolve().is_relative_to(home):
-        return Unreadable(
-            shown, "IC1002", "this file lies outside the repository", "replace the symbolic link by the file"
-        )
+    circle = Unreadable(shown, "IC1001", "cannot read this file: its symbolic link leads in a circle")
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise RuntimeError for links that form a circle
+        return circle
+    if not real.is_relative_to(home):
+        hint = "replace the symbolic link by the file"
+        return Unreadable(shown, "IC1002", "this file lies outside the repository", hint)
     try:
         # Non-blocking, so that a FIFO somebody left in the folder cannot hang the run.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return circle
         return Unreadable(shown, "IC1001", f"cannot read this file: {error.strerror}")
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            return Unreadable(
-                shown,
-                "IC1003",
-                "this is not a regular file",
-                "remove it from the folder, or narrow the patterns in intentc.yaml",
-            )
+            hint = "remove it from the folder, or narrow the patterns in intentc.yaml"
+            return Unreadable(shown, "IC1003", "this is not a regular file", hint)
         if status.st_size > MAX_FILE_BYTES:
             limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
-            return Unreadable(
-                shown,
-                "IC1004",
-                f"this file has {status.st_size} bytes; the limit is {limit}",
-                "split it into several files",
-            )
+            why = f"this file has {status.st_size} bytes; the limit is {limit}"
+            return Unreadable(shown, "IC1004", why, "split it into several files")
         raw = stream.read(MAX_FILE_BYTES + 1)
     try:
         return Source(shown, raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return Unreadable(
-            shown, "IC1005", f"byte {error.start} is not UTF-8", "save the file as UTF-8", error.start
-        )
+        line = raw.count(b"\n", 0, error.start) + 1
+        why = f"byte {error.start} (line {line}) is not UTF-8"
+        return Unreadable(shown, "IC1005", why, "save the file as UTF-8", error.start)

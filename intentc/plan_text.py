@@ -94,7 +94,7 @@ def _created(actions: list[Action]) -> Iterator[Line]:
         keys = [action.key for action in group]
         scopes = sorted({key.scope for key in keys})
         where = scopes[0] if len(scopes) == 1 else f"{len(scopes)} scopes"
-        what = ", ".join(key.name for key in keys) if len(keys) <= _FEW else f"× {len(keys):,}"
+        what = ", ".join(key.name for key in keys) if len(keys) <= _FEW and len(scopes) == 1 else f"× {len(keys):,}"
         yield Line(f"  + {family:10} {where:24} {name} {what}", STYLES["create"])
 
 

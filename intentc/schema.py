@@ -7,7 +7,7 @@ loader accepts; they refuse less, because rules between fields and documents can
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ def schema(kind: str | None) -> Json:
 
 @cache
 def described(kind: str) -> Json:
-    """Return the schema of one kind with our marks (`x-type`, `x-unit`, `x-ref`), as the reference pages need it."""
+    """Return the schema of one kind with our marks (`x-type`, `x-unit`, `x-ref`), for the reference pages."""
     made = envelope(kind).model_json_schema(by_alias=True, schema_generator=_Generator)
     body = _tidy(made)
     if kind == "Node":
@@ -54,37 +54,33 @@ def described(kind: str) -> Json:
 def _union() -> Json:
     """Choose by `kind` with if and then: an editor then complains about the chosen kind only."""
     definitions: Json = {}
-    choices: list[Json] = []
     for kind in KINDS:
         body = schema(kind)
+        parts = body.pop("$defs")
         # Texts of a Node may hold {n}, so its parts differ from parts of the same name in other kinds.
         prefix = "Ranged" if kind == "Node" else ""
-        names = {name: prefix + name for name in body.pop("$defs", {})}
-        for name, part in schema(kind).get("$defs", {}).items():
-            twin = definitions.setdefault(names[name], _renamed(part, names))
-            if twin != _renamed(part, names):
+        names = {name: prefix + name for name in parts}
+        for name, part in _renamed(parts, names).items():
+            if definitions.setdefault(names[name], part) != part:
                 raise ValueError(f"two models are called {name}; one of them is in {kind}")
-        definitions[f"{kind}Document"] = _renamed({key: body[key] for key in body if not key.startswith("$")}, names)
-        choices.append(
-            {
-                "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
-                "then": {"$ref": f"#/$defs/{kind}Document"},
-            }
-        )
+        whole = {key: body[key] for key in body if not key.startswith("$")}
+        definitions[f"{kind}Document"] = _renamed({kind: whole}, names)[kind]
+    choice = _chosen_by(
+        {"propertyName": "kind", "mapping": {kind: f"#/$defs/{kind}Document" for kind in KINDS}}
+    )
     return {
         "$schema": DIALECT,
         "$id": f"{BASE}/intentc.json",
         "title": "intentc",
         "description": "A document of intent.",
-        "type": "object",
+        **choice,
         "properties": {
             "apiVersion": {"const": API_VERSION},
-            "kind": {"enum": list(KINDS), "description": "What the document describes."},
+            **choice["properties"],
             "metadata": {"type": "object"},
             "spec": {"type": "object"},
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
-        "allOf": choices,
         "$defs": dict(sorted(definitions.items())),
     }
 
@@ -99,7 +95,7 @@ def _each(node: Any, change: Callable[[Json], Json]) -> Any:
     for key, value in node.items():
         if key in ("properties", "$defs", "patternProperties"):
             found[key] = {name: _each(part, change) for name, part in value.items()}
-        elif key in ("items", "anyOf", "oneOf", "additionalProperties", "prefixItems"):
+        elif key in ("items", "anyOf", "oneOf", "allOf", "if", "then", "additionalProperties", "prefixItems"):
             found[key] = _each(value, change)
         else:
             found[key] = value
@@ -113,10 +109,15 @@ def _tidy(body: Json) -> Json:
 
 def _bare(part: Json) -> Json:
     dropped = {"title"}
-    if part.get("default", "") in (None, [], {}) or isinstance(part.get("default"), dict) or _holds_mappings(part.get("default")):
+    if (
+        part.get("default", "") in (None, [], {})
+        or isinstance(part.get("default"), dict)
+        or _holds_mappings(part.get("default"))
+    ):
         dropped.add("default")
-    # The discriminator is a keyword of OpenAPI; const in each choice says the same.
-    return {key: value for key, value in part.items() if key not in {*dropped, "discriminator"}}
+    # The discriminator is a keyword of OpenAPI, not of JSON Schema.
+    marks = {"discriminator": "x-choice"}
+    return {marks.get(key, key): value for key, value in part.items() if key not in dropped}
 
 
 def _holds_mappings(value: Any) -> bool:
@@ -156,7 +157,9 @@ def _with_braces(part: Json) -> Json:
     forms = part.keys() & {"pattern", "format", "maxLength", "minLength"}
     if not forms or "string" not in ([types] if isinstance(types, str) else types):
         return part
-    outer = {key: value for key, value in part.items() if key in ("description", "default", "x-ref", "x-type")}
+    outer = {
+        key: value for key, value in part.items() if key in ("description", "default", "x-ref", "x-type")
+    }
     inner = {key: value for key, value in part.items() if key not in outer}
     return {**outer, "anyOf": [inner, {"type": "string", "pattern": _BRACES}]}
 
@@ -165,6 +168,9 @@ def _public(body: Json) -> Json:
     """Return a schema without our marks."""
 
     def clean(part: Json) -> Json:
+        choice = part.get("x-choice")
+        if choice:
+            part = {**{key: part[key] for key in part if key != "oneOf"}, **_chosen_by(choice)}
         kept = {key: value for key, value in part.items() if not key.startswith("x-")}
         names = kept.get("propertyNames")
         if isinstance(names, dict):
@@ -176,17 +182,26 @@ def _public(body: Json) -> Json:
     return dict(_each(body, clean))
 
 
-def _renamed(body: Any, names: Mapping[str, str]) -> Any:
-    """Return a schema whose references point to the new names of definitions."""
+def _chosen_by(choice: Json) -> Json:
+    """Choose among mappings by one field with if and then, as among kinds."""
+    field: str = choice["propertyName"]
+    refs: dict[str, str] = choice["mapping"]
+    return {
+        "type": "object",
+        "properties": {field: {"enum": list(refs)}},
+        "required": [field],
+        "allOf": [
+            {"if": {"properties": {field: {"const": value}}, "required": [field]}, "then": {"$ref": ref}}
+            for value, ref in refs.items()
+        ],
+    }
+
+
+def _renamed(body: Json, names: Mapping[str, str]) -> Json:
+    """Return schemas by name whose references point to the new names of definitions."""
 
     def change(part: Json) -> Json:
         target = part.get("$ref")
         return {**part, "$ref": f"#/$defs/{names[target.rpartition('/')[2]]}"} if target else part
 
-    return _each(body, change)
-
-
-def properties(body: Json, part: Json) -> Iterator[tuple[str, Json]]:
-    """Yield the fields of a part of a schema: name and subschema."""
-    target = part.get("$ref", "").rpartition("/")[2]
-    yield from (body["$defs"][target] if target else part).get("properties", {}).items()
+    return {name: _each(part, change) for name, part in body.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ def begin(root: Path) -> Session:
     """Open the repository at `root` and compile it; what is wrong is in the report."""
     report = Report()
     repository, texts = open_repository(root, report, Path.cwd())
+    gc.freeze()  # what was read lives to the end: the collector need not walk it again and again
     compiled = Compiled()
     if repository is not None and not report.failed:
         compiled = compile_intent(

@@ -32,7 +32,9 @@ class Display:
     """Shows how far an apply is: a bar per target on a terminal, a line per phase elsewhere."""
 
     def __init__(self, plan: Plan) -> None:
-        """Count what each target has to do."""
+        """Count what each target has to do, and number the phases that there are."""
+        phases = sorted({action.phase for action in plan.actions})
+        self.phases = {phase: f"phase {index} of {len(phases)}" for index, phase in enumerate(phases, 1)}
         self.totals: dict[str, int] = {}
         for action in plan.actions:
             self.totals[action.target] = self.totals.get(action.target, 0) + 1
@@ -59,12 +61,12 @@ class Display:
         """Show one event."""
         match event:
             case Started(target, phase, actions):
-                text = f"{target}: phase {phase}: {actions:,} objects"
+                text = f"{target}: {self.phases[phase]}: {actions:,} objects"
             case Retrying(target, phase, attempt, wait, why):
-                text = f"{target}: phase {phase}: attempt {attempt} failed ({why}); again in {wait:g} s"
+                text = f"{target}: {self.phases[phase]}: attempt {attempt} failed ({why}); again in {wait:g} s"
             case Finished(target, phase, outcomes):
                 failed = sum(outcome.status != "done" for outcome in outcomes)
-                text = f"{target}: phase {phase}: done{f', {failed} not done' if failed else ''}"
+                text = f"{target}: {self.phases[phase]}: done{f', {failed} not done' if failed else ''}"
                 if self.progress:
                     self.progress.advance(self.tasks[target], len(outcomes))
         if self.progress is None:

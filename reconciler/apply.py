@@ -89,7 +89,7 @@ class Result:
 def apply(
     plan: Plan, drivers: Mapping[str, Driver], on_event: Listener | None = None, retry: Retry = PATIENT
 ) -> Result:
-    """Execute a plan with a driver for each of its targets; events come from several threads, one at a time."""
+    """Execute a plan, with a driver for each of its targets; events come one at a time, from any thread."""
     if unknown := sorted({action.target for action in plan.actions} - drivers.keys()):
         raise ValueError(f"no driver for {', '.join(unknown)}")
     tell = _one_at_a_time(on_event)

@@ -89,7 +89,7 @@ def _is_literal(text: str) -> bool:
         "\n" in text
         and lines[0][:1].strip() != ""
         and lines[-1] != ""
-        and all(line.replace("\t", "").isprintable() and (line == "" or line.strip() != "") for line in lines)
+        and all(line.replace("\t", "").isprintable() for line in lines)
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from compiler.graph import Element, Graph, Scope, ScopeKind
+from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, vpp
 from renderers.resource import Resource
 
 Renderer = Callable[[Scope, tuple[Element, ...]], Iterator[Resource]]
@@ -17,17 +18,33 @@ Type = tuple[str, str]
 """Family and type of a resource."""
 
 RENDERERS: Final[dict[ScopeKind, tuple[Renderer, ...]]] = {
-    "router": (),
-    "fabric": (),
-    "node": (),
-    "cluster": (),
+    "router": (frr_static.render,),
+    "fabric": (fabric.render, apstra.render, frr.render),
+    "node": (vpp.render, cni.render),
+    "cluster": (calico_vpp.render, cni.render),
 }
 """Which renderers read which scopes."""
 
-NEEDS: Final[Mapping[Type, tuple[Type, ...]]] = {}
+NEEDS: Final[Mapping[Type, tuple[Type, ...]]] = {
+    **apstra.NEEDS,
+    **calico_vpp.NEEDS,
+    **cni.NEEDS,
+    **fabric.NEEDS,
+    **frr.NEEDS,
+    **frr_static.NEEDS,
+    **vpp.NEEDS,
+}
 """Types that must exist before a type can: the order of phases is derived from this."""
 
-REPLACES: Final[Mapping[Type, frozenset[str]]] = {}
+REPLACES: Final[Mapping[Type, frozenset[str]]] = {
+    **apstra.REPLACES,
+    **calico_vpp.REPLACES,
+    **cni.REPLACES,
+    **fabric.REPLACES,
+    **frr.REPLACES,
+    **frr_static.REPLACES,
+    **vpp.REPLACES,
+}
 """Fields that a target cannot change in place, by type."""
 
 

@@ -60,7 +60,7 @@ def _definitions() -> Iterator[dict[str, Any]]:
 
 
 def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI schema as JSON Schema: unknown fields refused, nullable and int-or-string understood."""
+    """Return an OpenAPI schema as JSON Schema: unknown fields are refused."""
     if schema.get("x-kubernetes-int-or-string"):
         return {"type": ["integer", "string"]}
     result = {key: value for key, value in schema.items() if not key.startswith("x-") and key != "nullable"}

@@ -1,8 +1,8 @@
 """The vendor-neutral blueprint of a fabric: what it must be, in words that every provider shares.
 
-Wire (switch, server, port, LAG), network (zone, virtual network) and join (attachment) stay apart: they change
-for different reasons. Leaf bindings, port settings and Ethernet segments are derived, never written by hand.
-Values are plain text and numbers, so that a renderer copies and does not compute.
+Wire (switch, server, port, LAG), network (zone, virtual network) and join (attachment) stay apart: they
+change for different reasons. Leaf bindings, port settings and Ethernet segments are derived, never written
+by hand. Values are plain text and numbers, so that a renderer copies and does not compute.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Elements of the SRv6 overlay: what nodes, access routers and Calico clusters hold, in words of RFC 8986 and RFC 9256.
+"""Elements of the SRv6 overlay: what nodes, access routers and Calico clusters hold (RFC 8986, RFC 9256).
 
-Addresses and prefixes are canonical text: an element of an egress node is built once and stands in the slice of every
-headend, and nothing is converted again when it is rendered.
+Addresses and prefixes are canonical text: an element of an egress node is built once and stands in the
+slice of every headend, and nothing is converted again when it is rendered.
 """
 
 from __future__ import annotations
@@ -91,18 +91,6 @@ class Steering(Element):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PodNetwork(Element):
-    """What the CNI of a node needs to know of the default network of pods."""
-
-    cluster: str
-    node: str
-    blocks: tuple[str, ...]
-    """Blocks of pod addresses of the node, IPv4 first."""
-    mtu: int
-    table: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CalicoOverlay(Element):
     """What every Calico-VPP agent of a cluster is told."""
 
@@ -161,7 +149,7 @@ class MtuSetting(Element):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A SID with the behaviour that the receiver is told (IANA code point); None where it is a plain transit SID."""
+    """A SID with the behaviour that receivers are told (IANA code point); None for a transit SID."""
 
     sid: str
     behavior: int | None = None

@@ -1,7 +1,7 @@
-"""Elements of pod attachments: VFs, networks that pods can take, their addresses, and what a node's CNI needs.
+"""Elements of pod attachments: VFs, networks that pods can take, their addresses, and the CNI of a node.
 
-They speak of networks, pools and namespaces; which objects an operator, a device plugin or an IPAM wants to see
-is the renderer's knowledge.
+They speak of networks, pools and namespaces; which objects an operator, a device plugin or an IPAM wants to
+see is the renderer's knowledge.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from compiler.addresses import Share, Span
+from compiler.addresses import BlockShare, Share, Span
 from compiler.graph import Element
 from intent.kinds.virtual_network import VfSettings
 from intent.scalars import IPAddress, IPNetwork
@@ -77,6 +77,8 @@ class Addressing:
     mode: AddressMode
     shares: tuple[Share, ...] = ()
     """One per subnet; each pod gets an address of each."""
+    pools: tuple[str, ...] = ()
+    """Central pools of the subnets, where the IPAM keeps pools."""
     routes: tuple[tuple[IPNetwork, IPAddress], ...] = ()
     """Prefixes that pods reach through a gateway."""
 
@@ -165,17 +167,6 @@ class OverlayAttachment(Element):
     fabric: FabricLink | None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockShare:
-    """What one node hands out of a subnet."""
-
-    block: IPNetwork
-    gateway: IPAddress
-    """First address of the block: the node itself."""
-    spans: tuple[Span, ...]
-    """Addresses for pods."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConflist(Element):
     """Configuration of a network on one node, with addresses from the node's own blocks."""
@@ -183,15 +174,15 @@ class NodeConflist(Element):
     name: str
     """Name of the network as Multus looks it up; the default network of pods where `bridge` is None."""
     bridge: str | None
-    """Bridge of the node that the pods hang off, to be put into the zone's table; None for point-to-point links."""
+    """Bridge that the pods hang off, to be put into the zone's table; None for point-to-point links."""
     table: int
-    mtu: int
+    mtu: int | None
     blocks: tuple[BlockShare, ...]
     routes: tuple[IPNetwork, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PodNetwork:
+class PodEntry:
     """One entry of the annotation that names the networks of a pod."""
 
     name: str
@@ -209,6 +200,6 @@ class PodSnippet(Element):
     workload: str
     namespace: str
     kind: str
-    networks: tuple[PodNetwork, ...]
+    networks: tuple[PodEntry, ...]
     resources: tuple[tuple[str, int], ...]
     """VFs by extended resource."""

@@ -1,7 +1,8 @@
-"""Lowering of the SRv6 overlay that is ours: the slice of one node, and the static routes of one access router.
+"""Lowering of the SRv6 overlay that is ours: the slice of a node, and the static routes of an access router.
 
-A node gets tables per VRF and family, underlay routes, its encapsulation source, its service SIDs, one policy per
-(remote node, family, VRF), and steering of each remote block to it — in this order, which is safe to create.
+A node gets tables per VRF and family, underlay routes, its encapsulation source, its service SIDs, one
+policy per (remote node, family, VRF), and steering of each remote block to it — in this order, which is
+safe to create.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from compiler.elements.overlay import (
     BEHAVIOR,
     EncapSource,
     Localsid,
-    PodNetwork,
     Policy,
     Route,
     Steering,
@@ -22,7 +22,6 @@ from compiler.elements.overlay import (
 )
 from compiler.graph import Element
 from compiler.memo import remembered
-from compiler.mtu import pod_mtu
 from compiler.overlay import families, zones_of
 from compiler.resolved import Cluster, Resolved, Server
 from compiler.tunnels import Exit, Tunnels, imported, table_origin, tunnels
@@ -48,7 +47,6 @@ def node(allocated: Allocated, name: str) -> Iterator[Element]:
     for item in own.values():
         yield _localsid(item, cluster, allocated)
     yield from _tunnels(cluster, server_name, known, allocated)
-    yield from _pod_network(cluster, server, allocated)
 
 
 def _tables(cluster: Cluster, allocated: Allocated) -> Iterator[Element]:
@@ -72,14 +70,16 @@ def _zones(allocated: Allocated) -> Mapping[str, Mapping[str, tuple[Family, ...]
     """Return the zones of each cluster and their families, that of the pods first."""
     resolved = allocated.resolved
     return {
-        cluster.name: {zone: families(cluster, zone, resolved) for zone in (PODS, *zones_of(cluster, resolved))}
+        cluster.name: {
+            zone: families(cluster, zone, resolved) for zone in (PODS, *zones_of(cluster, resolved))
+        }
         for cluster in resolved.clusters.values()
     }
 
 
 @remembered
 def _importers(allocated: Allocated) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Return, for each cluster and exporting zone, the zones of the cluster whose tables lead there (itself first)."""
+    """Return the zones whose tables lead to a zone, itself first, by cluster and zone."""
     vrfs = allocated.resolved.vrfs
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for cluster, zones in _zones(allocated).items():
@@ -106,31 +106,46 @@ def _underlay_routes(cluster: Cluster, server: Server, resolved: Resolved) -> It
         other = resolved.clusters[name]
         if other.spec.srv6:
             place = Origin("prefix", other.intent, ("spec", "srv6", "localsids"))
-            targets.setdefault(str(other.spec.srv6.localsids), (f"{other.intent.subject}/overlay/localsids", place))
+            targets.setdefault(
+                str(other.spec.srv6.localsids), (f"{other.intent.subject}/overlay/localsids", place)
+            )
     for name, router in resolved.underlay.routers.items():
         intent, path = resolved.underlay.router_origin[name]
         place = Origin("prefix", intent, (*path, "locator"))
         targets.setdefault(str(router.locator), (f"{intent.subject}/{name}/locator", place))
     for prefix, (subject, place) in targets.items():
         yield Route(
-            subject=subject, origins=(place, *via), table=UNDERLAY, prefix=prefix,
-            next_hop=str(uplink.next_hop), interface=uplink.interface,
-        )  # fmt: skip
+            subject=subject,
+            origins=(place, *via),
+            table=UNDERLAY,
+            prefix=prefix,
+            next_hop=str(uplink.next_hop),
+            interface=uplink.interface,
+        )
 
 
-def _local_routes(cluster: Cluster, own: Mapping[tuple[str, str], Exit], allocated: Allocated) -> Iterator[Element]:
+def _local_routes(
+    cluster: Cluster, own: Mapping[tuple[str, Family], Exit], allocated: Allocated
+) -> Iterator[Element]:
     """Lead from the table of an importing zone to the node's own blocks of the exporting zone."""
     tables, zones = allocated.table, _zones(allocated)[cluster.name]
     for (zone, family), item in own.items():
         for other in _importers(allocated)[cluster.name].get(zone, ()):
             if other == zone or family not in zones[other]:
                 continue
-            causes = (*imported(other, allocated.resolved), table_origin("table", cluster, other), table_origin("lookup", cluster, zone))
+            causes = (
+                *imported(other, allocated.resolved),
+                table_origin("table", cluster, other),
+                table_origin("lookup", cluster, zone),
+            )
             for block in item.blocks:
                 yield Route(
-                    subject=f"{item.subject}/from/{other}", origins=(block.origin, *causes),
-                    table=tables[cluster.name, other], prefix=block.prefix, lookup=tables[cluster.name, zone],
-                )  # fmt: skip
+                    subject=f"{item.subject}/from/{other}",
+                    origins=(block.origin, *causes),
+                    table=tables[cluster.name, other],
+                    prefix=block.prefix,
+                    lookup=tables[cluster.name, zone],
+                )
 
 
 def _source(cluster: Cluster, server: Server) -> Iterator[Element]:
@@ -139,17 +154,19 @@ def _source(cluster: Cluster, server: Server) -> Iterator[Element]:
         return
     yield EncapSource(
         subject=f"{server.intent.subject}/overlay/source",
-        origins=(Origin("address", server.intent, ("spec", "ipv6")), Origin("hop_limit", cluster.intent, ("spec", "srv6", "hopLimit"))),
+        origins=(
+            Origin("address", server.intent, ("spec", "ipv6")),
+            Origin("hop_limit", cluster.intent, ("spec", "srv6", "hopLimit")),
+        ),
         address=str(server.ipv6),
         hop_limit=overlay.hop_limit,
     )
 
 
 def _localsid(item: Exit, cluster: Cluster, allocated: Allocated) -> Localsid:
-    sid = item.policies[""].origins[2]
     return Localsid(
         subject=item.subject,
-        origins=(Origin("sid", sid.intent, sid.path, sid.rule), table_origin("table", cluster, item.zone), _family_origin(item, cluster)),
+        origins=(item.sid_origin, table_origin("table", cluster, item.zone), _family_origin(item, cluster)),
         sid=item.sid,
         behavior=BEHAVIOR[item.family],
         table=allocated.table[cluster.name, item.zone],
@@ -173,47 +190,33 @@ def _tunnels(cluster: Cluster, headend: str, known: Tunnels, allocated: Allocate
             tables = [zone for zone in importers.get(item.zone, ()) if item.family in zones[zone]]
             if item.node == headend or not tables:
                 continue
-            policy = item.policy_at(headend)
-            policies[policy.bsid] = policy
-            for zone in tables:
-                steerings += known.steerings(cluster, zone, (item, policy), allocated)
+            for way in item.ways(headend):
+                policies[way[0].bsid] = way[0]
+                for zone in tables:
+                    steerings += known.steerings(cluster, zone, way, allocated)
     for heads, item, which, prefix, origin in known.prefixes:
-        if headend not in heads or item.node == headend or item.cluster not in cluster.mesh or item.family not in zones[PODS]:
+        if (
+            headend not in heads
+            or item.node == headend
+            or item.cluster not in cluster.mesh
+            or item.family not in zones[PODS]
+        ):
             continue
         policy = item.policies[which]
         policies[policy.bsid] = policy
         bsid = tuple(place for place in policy.origins if place.field in ("bsid", ""))
         steerings.append(
             Steering(
-                subject=policy.subject, origins=(origin, table_origin("table", cluster, PODS), *bsid),
-                table=allocated.table[cluster.name, PODS], family=item.family, prefix=prefix, bsid=policy.bsid,
-            )  # fmt: skip
+                subject=policy.subject,
+                origins=(origin, table_origin("table", cluster, PODS), *bsid),
+                table=allocated.table[cluster.name, PODS],
+                family=item.family,
+                prefix=prefix,
+                bsid=policy.bsid,
+            )
         )
     yield from policies.values()
     yield from steerings
-
-
-def _pod_network(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
-    mtu = cluster.spec.pod_mtu
-    left = pod_mtu(cluster, allocated.resolved)
-    if mtu is None and left is None:
-        return
-    places = tuple(place for place in (left.least_link, left.longest) if place) if left else ()
-    said = (Origin("mtu", cluster.intent, ("spec", "podMtu"), "pinned"),) if mtu else places
-    blocks = [family for family in families(cluster, PODS, allocated.resolved)]
-    yield PodNetwork(
-        subject=f"{server.intent.subject}/pods",
-        origins=(
-            *said,
-            table_origin("table", cluster, PODS),
-            *(Origin("blocks", cluster.intent, ("spec", "podCidrs", family), f"block of {server.name}") for family in blocks),
-        ),
-        cluster=cluster.name,
-        node=server.name,
-        blocks=tuple(str(allocated.pods[server.name, family]) for family in blocks),
-        mtu=mtu or (left.value if left else 0),
-        table=allocated.table[cluster.name, PODS],
-    )
 
 
 def access_routes(allocated: Allocated, router: str) -> Iterator[Element]:
@@ -224,11 +227,15 @@ def access_routes(allocated: Allocated, router: str) -> Iterator[Element]:
         if uplink is None or hop is None:
             continue
         pinned = server.pins.localsids is not None
-        place = (server.intent, ("spec", "pins", "localsids")) if pinned else (cluster.intent, ("spec", "srv6", "localsids"))
+        place = (
+            (server.intent, ("spec", "pins", "localsids"))
+            if pinned
+            else (cluster.intent, ("spec", "srv6", "localsids"))
+        )
         said: tuple[str | int, ...] = ("spec", "uplink", "address") if uplink.address else ("spec", "ipv6")
         interface = _towards(router, server.name, allocated.resolved)
         yield Route(
-            subject=f"{server.intent.subject}/localsids",
+            subject=f"{allocated.resolved.underlay.router_origin[router][0].subject}/{router}/static-routes",
             origins=(
                 Origin("prefix", *place, "pinned" if pinned else f"block leased to {server.name}"),
                 Origin("next_hop", server.intent, said),

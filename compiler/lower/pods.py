@@ -1,133 +1,224 @@
-"""Pod attachments of a cluster: pools of VFs, networks per namespace, central addresses, lines for workloads."""
+"""Pod attachments of a cluster: pools of VFs, networks per namespace, addresses, lines for workloads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Final
 
-from compiler.addresses import Share, gateway_of, share
 from compiler.allocated import Allocated
 from compiler.elements.pods import (
-    AddressMode,
-    AddressPool,
     Addressing,
     BondAttachment,
     FabricLink,
     OverlayAttachment,
-    Rule,
     SriovAttachment,
 )
 from compiler.graph import Element
-from compiler.lower.vfs import lower_pools, node_policy, resource_of
-from compiler.lower.workloads import lower_workloads
-from compiler.memo import remembered
+from compiler.lower.addressing import address_pools, addressing
+from compiler.lower.vfs import lower_pools, policy_of, resource_of
+from compiler.lower.workloads import fixed_macs, lower_workloads
 from compiler.offers import Leg, Offer, offers
 from compiler.resolved import Network, Pool, Resolved
-from intent.kinds import virtual_network as intent_kinds
-from intent.model import Intent, LabelSelectorRule, Origin, Selector
-
-BLOCK = 16
-"""Addresses that a node takes at once, where nothing is said: a constant, so that new nodes move no block."""
+from intent.kinds import virtual_network as kinds
+from intent.model import Intent, Origin, camel
+from intent.source import FieldPath
 
 
 def lower_pods(allocated: Allocated, name: str) -> Iterator[Element]:
     """Yield the pod attachments of a cluster."""
     resolved = allocated.resolved
     yield from lower_pools(resolved, name)
-    cluster = resolved.clusters[name]
     for offer in offers(resolved)[name]:
-        if isinstance(offer.attachment, intent_kinds.OverlayAttachment):
+        if isinstance(offer.attachment, kinds.OverlayAttachment):
             yield from _overlay(offer, allocated)
             continue
-        ipam = addressing(offer.network, cluster.spec.installed.ipam, offer.cluster)
+        ipam = addressing(offer, resolved)
         yield from address_pools(offer, ipam, resolved)
-        common = _Common(offer, ipam, allocated)
-        for namespace in offer.namespaces:
-            yield from _vfs(common, namespace)
+        if isinstance(offer.attachment, kinds.SriovAttachment):
+            yield from _single(offer, ipam, allocated)
+        else:
+            yield from _bond(offer, ipam, allocated)
     yield from lower_workloads(resolved, name)
 
 
-def addressing(network: Network, installed: AddressMode | None, cluster: str) -> Addressing:
-    """Return how pods of a cluster get addresses of a network."""
-    spec = network.spec
-    mode = spec.ipam.mode
-    if not spec.subnets and mode in ("central", "hostLocal"):
-        return Addressing("none")
-    match mode:
-        case "none" | "dhcp" | "static":
-            return Addressing(mode, (), _routes(network) if mode == "static" else ())
-        case _:
-            shares = tuple(share(spec, subnet, cluster) for subnet in spec.subnets)
-            chosen: AddressMode = "host-local" if mode == "hostLocal" else installed or "none"
-            return Addressing(chosen, shares, _routes(network))
-
-
-def _routes(network: Network) -> tuple[tuple[intent_kinds.Prefix, intent_kinds.IP], ...]:
-    if not network.spec.ipam.routes:
-        return ()
-    gateways = {}
-    for subnet in network.spec.subnets:
-        gateway = gateway_of(network.spec, subnet)
-        if gateway is not None:
-            gateways.setdefault(gateway.version, gateway)
-    return tuple(
-        (prefix, gateways[prefix.version]) for prefix in network.spec.ipam.routes if prefix.version in gateways
+def _single(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
+    pool = allocated.resolved.pools[offer.pools[0]]
+    origins = (
+        *_origins(offer, allocated),
+        *_vf_origins(offer, pool),
+        *_address_origins(offer.network.intent),
     )
+    leg = Leg(offer.name, pool.name, "")
+    yield from _vfs(offer, leg, ipam, origins, allocated)
 
 
-def address_pools(offer: Offer, ipam: Addressing, resolved: Resolved) -> Iterator[AddressPool]:
-    """Yield the pools that the IPAM of the cluster keeps for a network, once for all of its attachments there."""
-    if ipam.mode != "nv-ipam" or offer is not _first(resolved)[offer.cluster, offer.network.name]:
-        return
-    network, spec = offer.network, offer.network.spec
-    namespace = resolved.clusters[offer.cluster].spec.installed.ipam_namespace
-    nodes = tuple(
-        dict.fromkeys(
-            rules(resolved.pools[pool].intent.spec.nodes)
-            for other in _by_network(resolved)[offer.cluster, network.name]
-            for pool in other.pools
+def _bond(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
+    """Yield the legs, which have no addresses, and the bond, which has them."""
+    attachment, resolved = offer.attachment, allocated.resolved
+    assert isinstance(attachment, kinds.SriovBondAttachment)  # noqa: S101 -- for the type checker
+    base = _origins(offer, allocated)
+    for leg in offer.legs:
+        yield from _vfs(
+            offer, leg, Addressing("none"), (*base, *_vf_origins(offer, resolved.pools[leg.pool])), allocated
         )
+    path = offer.path
+    intent = offer.network.intent
+    origins = (
+        *base,
+        *(Origin(field, intent, (*path, camel(field))) for field in ("mode", "fail_over_mac", "miimon")),
+        Origin("links", intent, (*path, "interface"), "named after the bond"),
+        *_address_origins(intent),
     )
-    for index, item in enumerate(ipam.shares):
-        yield AddressPool(
-            subject=f"{network.intent.subject}/addresses",
-            origins=_pool_origins(network.intent, index),
-            name=pool_name(network, item),
+    for index, namespace in enumerate(offer.namespaces):
+        yield BondAttachment(
+            subject=intent.subject,
+            origins=origins,
+            network=offer.network.name,
+            name=offer.name,
             namespace=namespace,
-            share=item,
-            block=spec.ipam.per_node_block_size or BLOCK,
-            nodes=nodes,
-            routes=tuple(
-                prefix for prefix, _ in ipam.routes if prefix.version == item.subnet.cidr.version
-            ),
+            links=tuple(leg.interface for leg in offer.legs),
+            legs=tuple(leg.name for leg in offer.legs),
+            operator=_operator(offer, allocated, index),
+            mode=attachment.mode,
+            fail_over_mac=attachment.fail_over_mac,
+            miimon=attachment.miimon,
+            mtu=offer.network.spec.mtu or _common_mtu(offer, resolved),
+            ipam=ipam,
+            ips=_ips(ipam),
+            fabric=_fabric(offer.network, allocated),
         )
 
 
-def _pool_origins(intent: Intent, index: int) -> tuple[Origin, ...]:
-    subnet = ("spec", "subnets", index)
-    return (
-        Origin("", intent, subnet),
-        Origin("cidr", intent, (*subnet, "cidr")),
-        Origin("gateway", intent, (*subnet, "gateway"), "" if intent.spec.subnets[index].gateway else "first address"),
-        Origin("exclusions", intent, ("spec", "ipam"), "gateway, fixed, excluded, or outside the ranges"),
-        Origin("block", intent, ("spec", "ipam", "perNodeBlockSize")),
-        Origin("nodes", intent, ("spec", "attachments"), "nodes of the pools"),
-        Origin("routes", intent, ("spec", "ipam", "routes")),
+def _common_mtu(offer: Offer, resolved: Resolved) -> int | None:
+    """Return the MTU that both legs of a bond have; None where one of them does not say."""
+    said = [resolved.pools[pool].intent.spec.mtu for pool in offer.pools]
+    return None if None in said else min(said)
+
+
+def _vfs(
+    offer: Offer, leg: Leg, ipam: Addressing, origins: tuple[Origin, ...], allocated: Allocated
+) -> Iterator[Element]:
+    """Yield the attachment of one VF, once per namespace."""
+    resolved, network, settings = allocated.resolved, offer.network, offer.attachment
+    assert isinstance(settings, kinds.VfSettings)  # noqa: S101 -- for the type checker
+    pool = resolved.pools[leg.pool]
+    spec = pool.intent.spec
+    vlan = allocated.vlan.get((network.name,), 0) if settings.tagging == "nic" else 0
+    # A VF that belongs to DPDK has no kernel device whose MTU could be set.
+    own = network.spec.mtu if spec.device_type == "netdevice" and network.spec.mtu != spec.mtu else None
+    resource, policy, fabric = resource_of(pool, resolved), policy_of(pool), _fabric(network, allocated)
+    mac = (offer.cluster, network.name) in fixed_macs(resolved)
+    for index, namespace in enumerate(offer.namespaces):
+        yield SriovAttachment(
+            subject=network.intent.subject,
+            origins=origins,
+            network=network.name,
+            name=leg.name,
+            namespace=namespace,
+            pool=pool.name,
+            resource=resource,
+            operator=_operator(offer, allocated, index),
+            policy=policy,
+            vlan=vlan,
+            settings=settings,
+            ipam=ipam,
+            mtu=own,
+            ips=_ips(ipam),
+            mac=mac,
+            fabric=fabric,
+        )
+
+
+def _overlay(offer: Offer, allocated: Allocated) -> Iterator[OverlayAttachment]:
+    zone = offer.network.vrf or ""
+    origins = (
+        *_origins(offer, allocated),
+        Origin("zone", offer.network.intent, ("spec", "zone"), "" if offer.network.spec.zone else "its own"),
     )
+    for namespace in offer.namespaces:
+        yield OverlayAttachment(
+            subject=offer.network.intent.subject,
+            origins=origins,
+            network=offer.network.name,
+            name=offer.name,
+            namespace=namespace,
+            zone=zone,
+            table=allocated.table.get((offer.cluster, zone), 0),
+            fabric=_fabric(offer.network, allocated),
+        )
 
 
-def pool_name(network: Network, item: Share) -> str:
-    """Return the name of a central pool."""
-    several = len(network.spec.subnets) > 1
-    return f"{network.name}-{item.subnet.name}-ipv{item.subnet.cidr.version}" if several else network.name
+def _operator(offer: Offer, allocated: Allocated, index: int) -> str | None:
+    """Return the namespace of the operator, if it shall make the NAD.
+
+    It names the NAD after its own object, which can exist once: it serves the first namespace. NADs in the
+    others are ours, equal to what it would write.
+    """
+    sriov = allocated.resolved.clusters[offer.cluster].spec.installed.sriov
+    return sriov.namespace if sriov and sriov.manager == "operator" and index == 0 else None
 
 
-def rules(selector: Selector) -> tuple[Rule, ...]:
-    """Return a selector of nodes as rules on their labels."""
-    found = [Rule(key="kubernetes.io/hostname", operator="In", values=selector.names)] if selector.names else []
-    found += [Rule(key=key, operator="In", values=(value,)) for key, value in selector.match_labels.items()]
-    return (*found, *map(_rule, selector.match_expressions))
+def _ips(ipam: Addressing) -> bool:
+    return ipam.mode in ("static", "nv-ipam")
 
 
-def _rule(rule: LabelSelectorRule) -> Rule:
-    return Rule(key=rule.key, operator=rule.operator, values=rule.values)
+def _fabric(network: Network, allocated: Allocated) -> FabricLink | None:
+    if not network.fabrics:
+        return None
+    key = (network.name,)
+    return FabricLink(allocated.vni.get(key), allocated.vlan.get(key), network.vrf)
+
+
+def _origins(offer: Offer, allocated: Allocated) -> tuple[Origin, ...]:
+    intent, spec = offer.network.intent, offer.network.spec
+    cluster = allocated.resolved.clusters[offer.cluster].intent
+    own = bool(offer.attachment.namespaces)
+    found = [
+        Origin("", intent, offer.path),
+        Origin("name", intent, ("metadata", "name")),
+        Origin("namespace", intent, (*offer.path, "namespaces"))
+        if own
+        else Origin("namespace", cluster, ("spec", "namespaces"), "all of the cluster"),
+    ]
+    if offer.network.fabrics:
+        found.append(Origin("fabric", intent, ("spec", "extendToFabric"), "leased" if not spec.vni else ""))
+    if spec.mtu:
+        found.append(Origin("mtu", intent, ("spec", "mtu")))
+    return tuple(found)
+
+
+_WRITTEN: Final = tuple(
+    (name, f"settings.{name}", camel(name))
+    for name in (
+        "vlan_qos",
+        "vlan_proto",
+        "spoof_check",
+        "trust",
+        "link_state",
+        "min_tx_rate",
+        "max_tx_rate",
+    )
+)
+"""Settings of VFs: as the model, the element and the document call them."""
+
+
+def _vf_origins(offer: Offer, pool: Pool) -> Iterator[Origin]:
+    intent, spec, path = offer.network.intent, offer.network.spec, offer.path
+    said = pool.intent.spec.resource_name is not None
+    field: FieldPath = ("spec", "resourceName") if said else ("metadata", "name")
+    yield Origin("resource", pool.intent, field, "" if said else "named after the pool")
+    if "tagging" in offer.attachment.model_fields_set or not offer.network.fabrics:
+        yield Origin("vlan", intent, (*path, "tagging"))
+    if offer.network.fabrics:
+        yield Origin("vlan", intent, ("spec", "vlan"), "" if spec.vlan else "leased")
+    said_here = offer.attachment.model_fields_set
+    for name, settings, alias in _WRITTEN:
+        if name in said_here:
+            yield Origin(settings, intent, (*path, alias))
+
+
+def _address_origins(intent: Intent) -> Iterator[Origin]:
+    if intent.spec.subnets:
+        yield Origin("ipam", intent, ("spec", "subnets"))
+        yield Origin("ipam", intent, ("spec", "gateway"), "the gateway is never handed out")
+    yield Origin("ipam", intent, ("spec", "ipam"))

@@ -97,5 +97,8 @@ spec:
     def _one(self) -> Self:
         claims = (self.reach, self.isolate, self.path, self.latency, self.survives)
         if sum(claim is not None for claim in claims) != 1:
-            raise wrong("give exactly one of reach, isolate, path, latency and survives")
+            raise wrong(
+                "give exactly one of reach, isolate, path, latency and survives",
+                "write one document per claim",
+            )
         return self

@@ -60,7 +60,7 @@ class Overlay(Model):
     policies: Prefix6
     """Pool of binding SIDs (BSIDs); must not be routed."""
     encapsulation: Literal["full", "reduced", "usid"] = "full"
-    """H.Encaps as the data plane writes it; `reduced` leaves the first SID out of the SRH, `usid` packs SIDs (RFC 9800)."""
+    """How H.Encaps writes SIDs: `reduced` leaves the first out of the SRH, `usid` packs them (RFC 9800)."""
     mesh: Label | None = None
     """Clusters that name the same mesh build tunnels to each other's nodes."""
     hop_limit: Annotated[int, Field(strict=True, ge=1, le=255)] = 64
@@ -68,7 +68,7 @@ class Overlay(Model):
 
 
 class BgpPeer(Model):
-    """A BGP neighbour of the cluster's nodes: a route reflector, an access router, or the injector of TE policies."""
+    """A BGP neighbour of the nodes: a route reflector, an access router, or the injector of TE policies."""
 
     name: Label
     """Name of the peering."""

@@ -29,7 +29,8 @@ class BorderPort(Model):
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if self.local and (not self.address or self.local not in self.address):
-            raise wrong(f"local address {self.local} lies outside the link's prefix")
+            hint = "give the prefix of the link in address" if not self.address else ""
+            raise wrong(f"local address {self.local} lies outside the link's prefix", hint, "local")
         return self
 
 
@@ -65,7 +66,7 @@ class StaticRoute(Model):
     @model_validator(mode="after")
     def _family(self) -> Self:
         if self.prefix.version != self.next_hop.version:
-            raise wrong(f"next hop {self.next_hop} is of another family than {self.prefix}")
+            raise wrong(f"next hop {self.next_hop} is of another family than {self.prefix}", "", "nextHop")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Fabric: a data-centre fabric (Apstra, or an open EVPN fabric on FRR) — switches, ports, id pools, defaults."""
+"""Fabric: a data-centre fabric (Apstra, or open EVPN on FRR) — switches, ports, id pools, defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from intent.model import Model, Spec
+from intent.diagnostics import did_you_mean
+from intent.model import Model, Spec, repeated
 from intent.scalars import (
     Asn,
     BitsPerSecond,
@@ -158,25 +159,32 @@ spec:
 """
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        if (self.provider == "apstra") != (self.apstra is not None):
-            raise wrong("provider apstra needs the field apstra, and only it takes it")
-        names = [switch.name for switch in self.switches]
-        for name in names:
-            if names.count(name) > 1:
-                raise wrong(f"switch {name!r} is said twice")
-        for group in self.redundancy_groups:
-            for name in group.switches:
-                if name not in names:
-                    raise wrong(
-                        f"redundancy group {group.name!r} names switch {name!r}, which the fabric does not have"
-                    )
-        paired = [name for group in self.redundancy_groups for name in group.switches]
-        for name in paired:
-            if paired.count(name) > 1:
-                raise wrong(f"switch {name!r} stands twice in redundancy groups", "a leaf has one partner")
+    def _provider(self) -> Self:
+        if self.provider == "apstra" and self.apstra is None:
+            raise wrong("provider apstra needs the field apstra", "name the blueprint in it", "provider")
+        if self.provider != "apstra" and self.apstra is not None:
+            raise wrong(f"the field apstra does not go with provider {self.provider}", "remove it", "apstra")
         if self.provider == "frr":
-            for switch in self.switches:
+            for index, switch in enumerate(self.switches):
                 if not (switch.loopback and switch.asn):
-                    raise wrong(f"switch {switch.name!r} needs loopback and asn, because the provider is frr")
+                    message = f"switch {switch.name!r} needs loopback and asn, because the provider is frr"
+                    raise wrong(message, "", "switches", index, "name")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        twin = repeated(switch.name for switch in self.switches)
+        if twin:
+            raise wrong(f"switch {twin[1]!r} is said twice", "", "switches", twin[0], "name")
+        known = {switch.name for switch in self.switches}
+        paired: set[str] = set()
+        for index, group in enumerate(self.redundancy_groups):
+            for place, name in enumerate(group.switches):
+                at = ("redundancyGroups", index, "switches", place)
+                if name not in known:
+                    message = f"redundancy group {group.name!r} names switch {name!r}"
+                    raise wrong(f"{message}, which the fabric does not have", did_you_mean(name, known), *at)
+                if name in paired:
+                    raise wrong(f"switch {name!r} is in two redundancy groups", "a leaf has one partner", *at)
+                paired.add(name)
         return self

@@ -1,4 +1,4 @@
-"""Node and NodeProfile: a Kubernetes node or bare-metal server, its NICs, and the only place where wiring is said.
+"""Node and NodeProfile: a Kubernetes node or bare-metal server, its NICs, and the only place of wiring.
 
 A profile holds what many servers share. A node with `range` stands for many: `{n}`, `{n+10}`, `{n:02}` and
 `{n:x}` in its text are replaced per server.
@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from intent.model import Model, Ref, Spec
+from intent.model import Model, Ref, Spec, repeated
 from intent.scalars import (
     BitsPerSecond,
     Esi,
@@ -21,8 +21,8 @@ from intent.scalars import (
     Label,
     LinuxInterface,
     Mac,
-    Mtu,
     Msd,
+    Mtu,
     Name,
     Pci,
     Prefix4,
@@ -96,7 +96,7 @@ class Uplink(Model):
     next_hop: IPv6
     """Address of the router on that link."""
     address: IPv6 | None = None
-    """Address of the node on that link, to which the router routes the node's SIDs; the node's own address where not said."""
+    """Address of the node on that link, where the router sends the node's SIDs; by default its own one."""
     mtu: Mtu | None = None
     """IP MTU of the link; the underlay's where not said."""
 
@@ -128,10 +128,12 @@ class Hardware(Spec):
 
     @model_validator(mode="after")
     def _once(self) -> Self:
-        names = [part.name for part in (*self.nics, *self.bonds)]
-        for name in names:
-            if names.count(name) > 1:
-                raise wrong(f"NIC or bond {name!r} is said twice")
+        names = [*(nic.name for nic in self.nics), *(bond.name for bond in self.bonds)]
+        twin = repeated(names)
+        if twin:
+            index = twin[0] - len(self.nics)
+            at = ("nics", twin[0]) if index < 0 else ("bonds", index)
+            raise wrong(f"NIC or bond {twin[1]!r} is said twice", "", *at, "name")
         return self
 
 
@@ -175,7 +177,7 @@ class Range(Model):
     @model_validator(mode="after")
     def _order(self) -> Self:
         if self.last < self.first:
-            raise wrong(f"range {self.first}-{self.last} is empty")
+            raise wrong(f"range {self.first}-{self.last} is empty", "", "last")
         return self
 
 

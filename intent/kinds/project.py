@@ -1,4 +1,4 @@
-"""Project (`intentc.yaml`): the root of a repository — which files hold intent, which ids we own, where changes go."""
+"""Project (`intentc.yaml`): the root of a repository — files of intent, ids that we own, where changes go."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from intent.model import Model, Ref, Spec
+from intent.model import Model, Ref, Spec, repeated
 from intent.scalars import (
     Name,
-    Ranges,
     TableRanges,
     Text,
     VlanRanges,
@@ -18,9 +17,9 @@ from intent.scalars import (
     wrong,
 )
 
-
-Family = Literal["vpp", "kubernetes", "fabric", "apstra", "frr"]
-"""What a target takes: node data planes, Kubernetes objects, the neutral fabric blueprint, Apstra, FRR text."""
+Family = Literal["vpp", "cni", "kubernetes", "workloads", "srpolicy", "fabric", "apstra", "frr"]
+"""What a target takes: node data planes, CNI files of nodes, Kubernetes objects, lines for workloads, SR
+policies for BGP, the neutral fabric blueprint, Apstra, FRR text."""
 
 
 class Pools(Model):
@@ -104,10 +103,22 @@ spec:
 
     @model_validator(mode="after")
     def _targets(self) -> Self:
-        names = [target.name for target in self.targets]
-        if len(set(names)) != len(names):
-            raise wrong("two targets have the same name")
-        for pattern in (*self.intent, *self.facts, self.ledger, *(target.path for target in self.targets)):
-            if pattern.startswith("/") or ".." in pattern.split("/"):
-                raise wrong(f"{pattern!r} leaves the repository", "paths are relative to intentc.yaml")
+        twin = repeated(target.name for target in self.targets)
+        if twin:
+            raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
+        return self
+
+    @model_validator(mode="after")
+    def _paths(self) -> Self:
+        places: list[tuple[str, tuple[str | int, ...]]] = [(self.ledger, ("ledger",))]
+        places += [(text, ("intent", index)) for index, text in enumerate(self.intent)]
+        places += [(text, ("facts", index)) for index, text in enumerate(self.facts)]
+        places += [(target.path, ("targets", index, "path")) for index, target in enumerate(self.targets)]
+        for text, at in places:
+            steps = text.split("/")
+            if text.startswith("/") or ".." in steps:
+                raise wrong(f"{text!r} leaves the repository", "paths are relative to intentc.yaml", *at)
+            # Python knows ** only as a whole step, and some of its versions refuse anything else.
+            if at[0] in ("intent", "facts") and (text == "." or any("**" in step != "**" for step in steps)):
+                raise wrong(f"{text!r} is not a pattern of files", "write for example intent/**/*.yaml", *at)
         return self

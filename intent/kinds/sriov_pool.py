@@ -81,9 +81,10 @@ spec:
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.device_type == "vfio-pci" and self.rdma:
-            raise wrong("rdma needs deviceType: netdevice")
+            raise wrong("rdma needs deviceType: netdevice", "", "rdma")
         if self.vf_range and self.vf_range.spans[-1][1] >= self.vfs:
-            raise wrong(f"vfRange {self.vf_range} goes beyond the {self.vfs} VFs, which count from 0")
+            message = f"vfRange {self.vf_range} goes beyond the {self.vfs} VFs, which count from 0"
+            raise wrong(message, "", "vfRange")
         if self.vf_range and len(self.vf_range.spans) > 1:
-            raise wrong("vfRange is one range", "make one pool per range")
+            raise wrong("vfRange is one range", "make one pool per range", "vfRange")
         return self

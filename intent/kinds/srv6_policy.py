@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from intent.model import Model, Ref, Selector, Spec
-from intent.scalars import Color, Label, Name, Prefix, Preference, Sid, Text, Weight, wrong
+from intent.model import Model, Ref, Selector, Spec, repeated
+from intent.scalars import Color, Label, Name, Preference, Prefix, Sid, Text, Weight, wrong
 
 
 class NodeSelector(Model):
@@ -34,7 +34,7 @@ class Segment(Model):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if self.sid is not None and (self.router or self.link):
-            raise wrong("a segment is a sid, or a router with or without a link")
+            raise wrong("a segment is a sid, or a router with or without a link", "remove one of them", "sid")
         if self.sid is None and not self.router:
             raise wrong("a segment needs a router or a sid", "a link is forced at a router: give both")
         return self
@@ -85,7 +85,7 @@ class CandidatePath(Model):
     name: Label
     """Name of the path."""
     preference: Preference = 100
-    """The highest valid preference wins."""
+    """The highest valid preference wins; of equal ones, the later candidate."""
     explicit: Annotated[tuple[SegmentList, ...], Field(min_length=1)] | None = None
     """Weighted segment lists."""
     dynamic: Dynamic | None = None
@@ -123,7 +123,7 @@ class SRv6PolicySpec(Spec):
     steer: Steer = Steer()
     """Traffic that takes it."""
     bsids: dict[Annotated[Name, Ref("Node")], Sid] = Field(default_factory=dict)
-    """Pin the BSID of the pods of an endpoint (by node; the first steered family, the next address for the second)."""
+    """Pin the BSID of an endpoint, by node: of the first steered family; the second gets the next address."""
     description: Text | None = None
     """For people."""
 
@@ -159,7 +159,8 @@ spec:
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        names = [path.name for path in self.candidate_paths]
-        if len(set(names)) != len(names):
-            raise wrong("two candidate paths have the same name")
+        twin = repeated(path.name for path in self.candidate_paths)
+        if twin:
+            message = f"two candidate paths are called {twin[1]!r}"
+            raise wrong(message, "", "candidatePaths", twin[0], "name")
         return self

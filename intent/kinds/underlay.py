@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Address
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from intent.model import Model, Ref, Spec
+from intent.model import Model, Spec
 from intent.scalars import (
     IP,
     BitsPerSecond,
@@ -18,7 +18,6 @@ from intent.scalars import (
     Microseconds,
     Msd,
     Mtu,
-    Name,
     Prefix6,
     wrong,
 )
@@ -63,7 +62,7 @@ class Router(Model):
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if self.end_sid and self.end_sid not in self.locator:
-            raise wrong(f"End SID {self.end_sid} lies outside locator {self.locator}")
+            raise wrong(f"End SID {self.end_sid} lies outside locator {self.locator}", "", "endSid")
         return self
 
 
@@ -111,7 +110,7 @@ class Link(Model):
     @model_validator(mode="after")
     def _two(self) -> Self:
         if self.ends[0].at == self.ends[1].at:
-            raise wrong(f"both ends of link {self.name!r} are at {self.ends[0].at!r}")
+            raise wrong(f"both ends of link {self.name!r} are at {self.ends[0].at!r}", "", "ends", 1, "at")
         return self
 
 

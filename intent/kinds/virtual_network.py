@@ -1,4 +1,4 @@
-"""VirtualNetwork: one network for pods and servers — over the SRv6 overlay, on SR-IOV VFs, into the fabric."""
+"""VirtualNetwork: one network for pods and servers — over the overlay, on SR-IOV VFs, into the fabric."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from intent.model import Model, Ref, Spec
+from intent.model import Model, Ref, Spec, repeated
 from intent.scalars import (
     IP,
     Label,
@@ -44,7 +44,7 @@ class Subnet(Model):
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if self.gateway and (self.gateway.version != self.cidr.version or self.gateway not in self.cidr):
-            raise wrong(f"gateway {self.gateway} lies outside subnet {self.cidr}")
+            raise wrong(f"gateway {self.gateway} lies outside subnet {self.cidr}", "", "gateway")
         return self
 
 
@@ -73,11 +73,13 @@ class VfSettings(Model):
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.min_tx_rate and self.max_tx_rate and self.min_tx_rate > self.max_tx_rate:
-            raise wrong(f"minTxRate {self.min_tx_rate} is more than maxTxRate {self.max_tx_rate}")
+            message = f"minTxRate {self.min_tx_rate} is more than maxTxRate {self.max_tx_rate}"
+            raise wrong(message, "", "minTxRate")
         if self.tagging == "pod" and (self.vlan_qos or self.vlan_proto != "802.1q"):
-            raise wrong("vlanQos and vlanProto need a NIC that tags", "remove them, or set tagging: nic")
+            hint = "remove them, or set tagging: nic"
+            raise wrong("vlanQos and vlanProto need a NIC that tags", hint, "tagging")
         if self.trunk_vlans and self.tagging == "nic":
-            raise wrong("trunkVlans needs a pod that tags by itself", "set tagging: pod")
+            raise wrong("trunkVlans needs a pod that tags by itself", "set tagging: pod", "trunkVlans")
         return self
 
 
@@ -148,7 +150,7 @@ class AddressRange(Model):
     @model_validator(mode="after")
     def _order(self) -> Self:
         if self.first.version != self.last.version or int(self.last) < int(self.first):
-            raise wrong(f"range {self.first}-{self.last} is empty")
+            raise wrong(f"range {self.first}-{self.last} is empty", "", "last")
         return self
 
 
@@ -167,7 +169,8 @@ class Ipam(Model):
     """How addresses are handed out."""
 
     mode: Literal["central", "hostLocal", "dhcp", "static", "none"] = "central"
-    """`central`: cluster-wide IPAM. `hostLocal`: per node, only where one node can have pods. `static`: from the pod's annotation. `none`: the application's business."""
+    """`central`: cluster-wide IPAM. `hostLocal`: per node, only where one node can have pods.
+    `static`: from the pod's annotation. `none`: the application's business."""
     ranges: tuple[AddressRange, ...] = ()
     """Hand out only these; the whole subnet where not said."""
     excludes: tuple[Prefix, ...] = ()
@@ -197,7 +200,7 @@ class VirtualNetworkSpec(Spec):
     tenant: Label | None = None
     """Owner, for people and labels."""
     zone: VrfName | None = None
-    """Routing zone (VRF). Networks of one zone route to each other; the network has a zone of its own where not said."""
+    """Routing zone (VRF). Networks of one zone route to each other; by default a network has its own zone."""
     subnets: tuple[Subnet, ...] = ()
     """Subnets; none makes a layer-2 network."""
     attachments: Annotated[tuple[Attachment, ...], Field(min_length=1)]
@@ -250,16 +253,19 @@ spec:
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.gateway == "fabric" and not self.extend_to_fabric:
-            raise wrong("gateway: fabric needs extendToFabric: true")
+            raise wrong("gateway: fabric needs extendToFabric: true", "", "gateway")
         if self.gateway == "fabric" and not self.subnets:
-            raise wrong("a gateway needs a subnet", "add subnets, or set gateway: none")
+            raise wrong("a gateway needs a subnet", "add subnets, or set gateway: none", "gateway")
         if self.dhcp_relay and self.gateway != "fabric":
-            raise wrong("dhcpRelay needs gateway: fabric")
+            raise wrong("dhcpRelay needs gateway: fabric", "", "dhcpRelay")
         if (self.vni or self.vlan) and not self.extend_to_fabric:
-            raise wrong("vni and vlan belong to the fabric", "set extendToFabric: true, or remove them")
+            hint = "set extendToFabric: true, or remove it"
+            field = "vni" if self.vni else "vlan"
+            raise wrong(f"{field} belongs to the fabric", hint, field)
         if not self.subnets and (self.ipam.ranges or self.ipam.excludes or self.ipam.fixed):
-            raise wrong("ipam says addresses, but the network has no subnet")
-        names = [(subnet.name, subnet.cidr.version) for subnet in self.subnets]
-        if len(set(names)) != len(names):
-            raise wrong("two subnets of one family have the same name", "give each a name")
+            raise wrong("ipam says addresses, but the network has no subnet", "add subnets", "ipam")
+        twin = repeated((subnet.name, subnet.cidr.version) for subnet in self.subnets)
+        if twin:
+            message = f"two IPv{twin[1][1]} subnets are called {twin[1][0]!r}"
+            raise wrong(message, "give each a name", "subnets", twin[0])
         return self

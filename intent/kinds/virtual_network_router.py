@@ -13,9 +13,9 @@ from intent.scalars import Name, Text
 class VirtualNetworkRouterSpec(Spec):
     """Routing between the networks that it selects.
 
-    `mesh`: each network reaches each other. `hub` and `spoke`: networks of a hub reach networks of the spokes that
-    are joined to it, and the other way round; two networks inside one hub, or inside one spoke, do not talk.
-    A network may be in several routers.
+    `mesh`: each network reaches each other. `hub` and `spoke`: networks of a hub reach networks of the spokes
+    that are joined to it, and the other way round; two networks inside one hub, or inside one spoke, do not
+    talk. A network may be in several routers.
     """
 
     type: Literal["mesh", "hub", "spoke"]

@@ -1,4 +1,4 @@
-"""Workload: pods that are expected on networks — for capacity checks, pre-provisioned ports, and the lines to paste."""
+"""Workload: pods that are expected on networks — for capacity checks, ready ports, and lines to paste."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ spec:
     def _fixed(self) -> Self:
         fixed = any(item.addresses or item.mac for item in self.interfaces)
         if fixed and (self.replicas > 1 or self.kind == "DaemonSet"):
-            raise wrong("fixed addresses and MACs need a single replica")
+            raise wrong("fixed addresses and MACs need a single replica", "", "replicas")
         return self

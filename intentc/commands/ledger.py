@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from compiler.allocate import summary, update
-from compiler.ledger import Ledger, parse_ledger, write_ledger
+from compiler.allocate import changes, update
+from compiler.ledger import Ledger, clashes, parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent
 from intent.diagnostics import Report
 from intent.repository import Repository, open_repository
-from intent.source import Source
+from intentc.history import settled_ledger
 from intentc.session import Session, tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("action", choices=("show", "update"), help="show: print leases; update: draw what is missing, free what is not asked for")
-    parser.add_argument("--pool", help="show only leases of this pool, for example vlan@dc1")
-    parser.add_argument("--check", action="store_true", help="update: write nothing, exit 2 where something would change")
+    action = "show: print leases; update: draw what is missing, free what is not asked for"
+    parser.add_argument("action", choices=("show", "update"), help=action)
+    parser.add_argument("--pool", help="show: only leases of this pool, for example vlan@dc1")
+    check = "update: write nothing, exit 2 where something would change"
+    parser.add_argument("--check", action="store_true", help=check)
+    base = (
+        "update: the revision whose leases stay where two branches took one id (default: git's first parent)"
+    )
+    parser.add_argument("--base", metavar="REV", help=base)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,61 +40,58 @@ def run(options: argparse.Namespace) -> int:
     ledger = parse_ledger(repository.ledger, report)
     if options.action == "show":
         return _show(session, ledger, options.pool)
-    return _update(session, repository, ledger, check=options.check)
+    settled = None
+    # Whose lease is older matters only where two clash.
+    if any(clashes(ledger.leases)):
+        base = vars(options).get("base")
+        settled = settled_ledger(repository.root, repository.spec.ledger, base)
+        if base and settled is None:
+            sys.stderr.write(f"intentc: revision {base} holds no ledger that nothing clashes in\n")
+            return 1
+    return _update(session, repository, (ledger, settled), check=options.check)
 
 
 def _show(session: Session, ledger: Ledger, pool: str | None) -> int:
     tell(session)
     for lease in ledger.leases:
         if pool in (None, lease.pool, lease.pool.partition("@")[0]):
-            sys.stdout.write(f"{lease.pool:24} {lease.value:40} {lease.owner}{'  (freed)' if lease.freed else ''}\n")
+            mark = "  (freed)" if lease.freed else ""
+            sys.stdout.write(f"{lease.pool:24} {lease.value:40} {lease.owner}{mark}\n")
     return 1 if session.report.failed else 0
 
 
-def _update(session: Session, repository: Repository, ledger: Ledger, *, check: bool) -> int:
-    report = session.report
+def _update(
+    session: Session, repository: Repository, ledgers: tuple[Ledger, Ledger | None], *, check: bool
+) -> int:
+    report, (ledger, settled) = session.report, ledgers
     resolved = check_intent(repository.project, repository.intents, repository.facts, report)
-    if resolved is None or report.failed:
-        tell(session)
-        return 1
-    leases = update(resolved, ledger, _first_parent(repository), report)
+    leases = update(resolved, ledger, settled, report) if resolved is not None and not report.failed else ()
     tell(session)
+    # Half of the leases would be worse than none: what is wrong is mended first.
     if report.failed:
         return 1
-    text, counts = write_ledger(leases), summary(ledger, leases)
-    words = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
+    text, found = write_ledger(leases), changes(ledger, leases)
+    words = ", ".join(f"{number} {word}" for word, number in found.counts.items() if number)
     if text == repository.ledger.text:
         sys.stdout.write(f"{ledger.file} is up to date: {words or 'no leases'}\n")
         return 0
+    for before, after in found.moved:
+        sys.stdout.write(f"moved: {after.owner} {after.pool} {before.value} → {after.value}\n")
     if check:
         sys.stdout.write(f"{ledger.file} is not up to date: {words}; run `intentc ledger update`\n")
         return 2
-    _write(repository.root / repository.spec.ledger, text)
-    sys.stdout.write(f"wrote {ledger.file}: {words}\n")
+    try:
+        _write(repository.root / repository.spec.ledger, text)
+    except OSError as error:
+        sys.stderr.write(f"intentc: cannot write {ledger.file}: {error.strerror}; it is as it was\n")
+        return 1
+    sys.stdout.write(f"wrote {ledger.file}: {words or 'no leases'}\n")
     return 0
-
-
-def _first_parent(repository: Repository) -> Ledger:
-    """Return the ledger of git's first parent (empty where there is none): its leases were there first.
-
-    While a merge is under way HEAD is the first parent; after it, HEAD^1 is.
-    """
-    merged = _git(repository.root, "rev-parse", "--verify", "--quiet", "HEAD^2") is not None
-    text = _git(repository.root, "show", f"{'HEAD^1' if merged else 'HEAD'}:./{repository.spec.ledger}")
-    return parse_ledger(Source(repository.ledger.file, text or ""), Report())
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """Return what git prints; None where it refuses, or is not installed."""
-    program = shutil.which("git")
-    if program is None:
-        return None
-    done = subprocess.run([program, "-C", str(root), *words], capture_output=True, text=True, check=False)  # noqa: S603 -- fixed program and words, no shell
-    return done.stdout if done.returncode == 0 else None
 
 
 def _write(path: Path, text: str) -> None:
     """Replace the ledger as a whole: a crash leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
     with beside.open("w", encoding="utf-8") as stream:
         stream.write(text)

@@ -70,18 +70,18 @@ class Directory:
         return Batch(tuple(actions), prepared)
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
-        """Move the new files into place, and remove those that hold nothing any more."""
+        """Move the new files into place, then remove those that hold nothing any more."""
         prepared: Mapping[str, Path | None] = batch.prepared
+        failed: dict[str, str] = {}
+        for path, new in sorted(prepared.items(), key=lambda item: item[1] is None):
+            try:
+                with _classified():
+                    self._place(path, new)
+            except PermanentError as error:
+                failed[path] = str(error)
         with _classified():
-            for path, new in prepared.items():
-                if new is not None:
-                    (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-                    new.replace(self.root / path)
-            for path, new in prepared.items():
-                if new is None:
-                    (self.root / path).unlink(missing_ok=True)
             self._tidy(prepared)
-        return tuple(Outcome(action, "done") for action in batch.actions)
+        return tuple(_outcome(action, failed) for action in batch.actions)
 
     def verify(self, batch: Batch) -> tuple[Key, ...]:
         """Read the files of the batch again."""
@@ -141,6 +141,14 @@ class Directory:
                 raise PermanentError(f"{path} exists and is not ours")
         return self._load(path)
 
+    def _place(self, path: str, new: Path | None) -> None:
+        file = self.root / path
+        if new is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            new.replace(file)
+
     def _load(self, path: str) -> dict[Key, Resource]:
         """Return the objects of a file; a foreign one has none."""
         with (self.root / path).open("rb") as stream:
@@ -150,7 +158,7 @@ class Directory:
     def _tidy(self, prepared: Mapping[str, Path | None]) -> None:
         """Make the batch durable, and remove the folders that became empty."""
         with suppress(FileNotFoundError):
-            (self.root / _STAGED).rmdir()
+            shutil.rmtree(self.root / _STAGED)
         above = {self.root} | {self.root / folder for path in prepared for folder in Path(path).parents}
         for folder in sorted(above, key=lambda folder: len(folder.parts), reverse=True):
             if folder != self.root:
@@ -158,6 +166,13 @@ class Directory:
                     folder.rmdir()
             with suppress(FileNotFoundError):
                 _sync(folder)
+
+
+def _outcome(action: Action, failed: Mapping[str, str]) -> Outcome:
+    for resource in filter(None, (action.before, action.after)):
+        if message := failed.get(path_of(resource)):
+            return Outcome(action, "failed", message)
+    return Outcome(action, "done")
 
 
 def _files(root: Path, damage: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from compiler.resolved import Resolved, Server
-from renderers.picture.text import natural, span_of
+from renderers.picture.text import TIMES, natural, span_of
 
 CROWD: Final = 12
 """More nodes than this at one router (or at one switch) are folded."""
@@ -21,7 +21,7 @@ FULL: Final = 36
 WIDE: Final = 12
 """More switches of one role than this in one fabric are folded."""
 FEW: Final = 3
-"""Fewer than this are never folded: two boxes say more than "× 2"."""
+"""Fewer than this are never folded: two boxes say more than one with a count."""
 
 Switches = Mapping[tuple[str, str], str]
 
@@ -109,9 +109,16 @@ def likeness(server: Server, switches: Switches) -> tuple[Hashable, ...]:
     """Return all by which two servers of a site can be told apart in a picture, but the name."""
     bonds = tuple(sorted((bond.name, bond.mode, *bond.nics) for bond in server.bonds.values()))
     router = server.uplink.router if server.uplink else ""
-    return (server.cluster or "", server.role, server.drained, router, frozenset(_cabled(server, switches)), bonds)
+    return (
+        server.cluster or "",
+        server.role,
+        server.drained,
+        router,
+        frozenset(_cabled(server, switches)),
+        bonds,
+    )
 
 
-def title(what: str, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def title_of(what: str, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return the title and the further lines of a box for these names."""
-    return (names[0], ()) if len(names) == 1 else (f"× {len(names)} {what}", (span_of(names),))
+    return (names[0], ()) if len(names) == 1 else (f"{TIMES} {len(names)} {what}", (span_of(names),))

@@ -83,13 +83,15 @@ class Box:
     """One thing, or several alike."""
 
     id: str
-    """Subject of what it shows, unique in the picture."""
+    """Subject of (the first of) what it shows, unique in the picture."""
     role: Role
     rect: Rect
     title: str
     lines: tuple[str, ...]
     tip: str
     """Everything that has no room in the box; starts with the full name."""
+    subjects: tuple[str, ...] = ()
+    """Everything that it shows."""
     tone: int | None = None
     """Colour and symbol of the cluster."""
     many: int = 1
@@ -101,7 +103,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What holds boxes: a site, a fabric, a redundancy group, the nodes of a cluster, the documents of a kind."""
+    """What holds boxes: a site, a fabric, a redundancy group, nodes of a cluster, documents of a kind."""
 
     id: str
     role: FrameRole
@@ -110,6 +112,8 @@ class Frame:
     tip: str
     tone: int | None = None
     mark: Mark | None = None
+    subject: str = ""
+    """What it shows; nothing for a site or a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,21 @@ class Note:
 class Entry:
     """One entry of the legend: a sample and what it means."""
 
-    sample: Literal["cluster", "path", "network", "link", "uplink", "cable", "implied", "name", "selector", "ring", "down", "mark", "text"]
+    sample: Literal[
+        "cluster",
+        "path",
+        "network",
+        "link",
+        "uplink",
+        "cable",
+        "implied",
+        "name",
+        "selector",
+        "ring",
+        "down",
+        "mark",
+        "text",
+    ]
     text: str
     tone: int | None = None
     mark: Mark | None = None
@@ -199,6 +217,8 @@ class Marks:
         """Return what happened to a thing with these subjects; a mixture is a change."""
         if not self.exact:
             return None
-        found = [self.exact.get(subject) or ("changed" if subject in self.above else None) for subject in subjects]
+        found = [
+            self.exact.get(subject) or ("changed" if subject in self.above else None) for subject in subjects
+        ]
         kinds = set(found)
-        return found[0] if len(kinds) == 1 else "changed"  if kinds else None
+        return found[0] if len(kinds) == 1 else "changed" if kinds else None

@@ -1,4 +1,4 @@
-"""How wide words are, so that boxes fit them: widths of the sans-serif faces that browsers have (Helvetica metrics)."""
+"""How wide words are in the sans-serif faces of browsers (metrics of Helvetica), so that boxes fit them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _ASCII: Final = (
 )  # fmt: skip
 """Advance widths of printable ASCII in thousandths of the font size (Adobe's metrics of Helvetica)."""
 
-_OTHER: Final = {"…": 1000, "→": 1000, "×": 584, "·": 333, "–": 556, "−": 584, "µ": 576}
+TIMES: Final = "\u00d7"
+DASH: Final = "\u2013"
+MINUS: Final = "\u2212"
+
+_OTHER: Final = {"…": 1000, "→": 1000, "·": 333, "µ": 576, TIMES: 584, DASH: 556, MINUS: 584}
 _WIDEST: Final = 1000
 _USUAL: Final = 722
 _BOLD: Final = 1.08

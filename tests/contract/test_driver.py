@@ -6,11 +6,15 @@ A new driver is one factory in RIGS.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from intent.diagnostics import Report
+from intent.documents import parse
+from intent.model import Intent, Metadata, Origin
+from intent.source import Source
 from reconciler.drivers.base import Driver, Outcome, PermanentError
 from reconciler.drivers.directory import Directory
 from reconciler.drivers.layout import path_of
@@ -130,8 +134,10 @@ def test_what_was_created_is_observed_as_it_was_rendered(rig: Rig) -> None:
     assert dict(seen.resources) == {resource.key: resource for resource in ALL}
 
 
-def test_subject_needs_and_view_are_kept(rig: Rig) -> None:
-    do(rig.driver, *map(create, ALL))
+def test_subject_needs_and_view_are_kept_and_origins_are_not(rig: Rig) -> None:
+    (document,) = parse(Source("blue.yaml", "kind: VirtualNetwork\n"), Report())
+    origin = Origin("", Intent("VirtualNetwork", "blue", Metadata(name="blue"), None, document))
+    do(rig.driver, *[create(replace(resource, origins=(origin,))) for resource in ALL])
     seen = rig.driver.observe().resources
     for resource in ALL:
         found = seen[resource.key]

@@ -167,8 +167,9 @@ def test_two_objects_that_want_one_file_are_refused(driver: Directory) -> None:
 
 def test_text_does_not_break_into_a_file_of_objects(driver: Directory) -> None:
     do(driver, POLICY)
-    intruder = Resource(Key("vpp", "node/east/w1", "exec", "policy.jsonl"), {"text": "x"})
-    assert "want the same file" in refused(driver, intruder)
+    for type_ in ("a", "z"):
+        intruder = Resource(Key("vpp", "node/east/w1", type_, "policy.jsonl"), {"text": "x"})
+        assert "want the same file" in refused(driver, intruder)
     assert driver.observe() == Observation({POLICY.key: POLICY})
 
 
@@ -209,6 +210,14 @@ def test_a_damaged_file_makes_the_observation_incomplete_and_is_named(
     assert why in seen.why
     assert dict(seen.resources) == {CONFIG.key: CONFIG}
     assert path_of(resource) in refused(driver, resource)
+
+
+def test_nothing_is_deleted_from_a_file_that_cannot_be_read(driver: Directory) -> None:
+    do(driver, POLICY)
+    file = driver.root / path_of(POLICY)
+    file.write_text(file.read_text() + "<<<<<<< HEAD\n")
+    with pytest.raises(PermanentError, match=r"policy\.jsonl"):
+        driver.stage(actions(gone=(POLICY,)))
 
 
 def test_bytes_that_are_not_text_are_damage() -> None:
@@ -322,6 +331,25 @@ def test_failures_of_the_file_system_are_classed(
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(kind, match=os.strerror(number)):
         driver.stage(actions(NAD))
+
+
+def test_a_file_that_cannot_be_replaced_fails_alone(
+    driver: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(driver, SCRIPT)
+    move = Path.replace
+
+    def guarded(self: Path, target: Path) -> Path:
+        if target.name == "policy.jsonl":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", guarded)
+    batch = driver.stage(actions(POLICY, NAD, gone=(SCRIPT,)))
+    assert [outcome.status for outcome in driver.commit(batch)] == ["failed", "done", "done"]
+    assert driver.verify(batch) == (POLICY.key,)
+    assert driver.observe() == Observation({NAD.key: NAD})
+    assert not any(path.name.startswith(".") for path in driver.root.iterdir())
 
 
 def test_a_name_too_long_for_a_file_is_refused_before_anything_changes(driver: Directory) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,7 +13,11 @@ from intent.documents import parse
 from intent.source import Source
 from reconciler.manifest import emit
 
+LINES = st.lists(
+    st.sampled_from(["", " ", "\t", "a", " a", "a ", "\ta", "#", "---", "- x", "k: v"]), max_size=5
+)
 TEXT = st.one_of(
+    LINES.map("\n".join),
     st.text(st.characters(exclude_categories=["Cs"])),
     st.text(" \t\n\r#:-'\"|>&*!%@`{}[],?=~<0123456789abcxyeE._\\\u0085\u00a0\u2028\u2029\ufeff\u200b"),
     st.sampled_from(
@@ -60,6 +65,13 @@ def test_our_reader_gives_back_what_was_written(value: dict[str, Any]) -> None:
 @given(MANIFESTS)
 def test_every_other_reader_gives_back_what_was_written(value: dict[str, Any]) -> None:
     assert same(YAML(typ="safe").load(emit(value)), value)
+
+
+def test_no_short_text_is_read_differently() -> None:
+    texts = ["".join(signs) for length in range(1, 5) for signs in product("\n \ta#", repeat=length)]
+    value = {"texts": texts, "deeper": {text: [[text]] for text in texts}}
+    (document,) = parse(Source("f.yaml", emit(value)), Report())
+    assert document.data == YAML(typ="safe").load(emit(value)) == value
 
 
 @given(MANIFESTS)

@@ -1,0 +1,153 @@
+"""Assertions: whether what must pass can pass, and what must not cannot, judged by zones and their imports.
+
+Networks meet in zones: one zone, or two that import each other. Pods of clusters meet over the mesh, and
+never meet networks, whose zones are tables of their own. An external connection leads out of its zone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from compiler.resolved import Resolved
+from intent.diagnostics import Related, Report
+from intent.kinds.assertion import AssertionSpec, Pair, Place
+from intent.model import Intent
+from intent.source import FieldPath
+
+
+class Spot(NamedTuple):
+    """A place, as far as reachability goes."""
+
+    text: str
+    network: str | None
+    zone: str | None
+    cluster: str | None
+    related: Related
+
+
+class Verdict(NamedTuple):
+    """Whether traffic passes, and why."""
+
+    forth: bool
+    back: bool
+    why: str
+    places: tuple[Related, ...] = ()
+
+
+def check_assertions(resolved: Resolved, report: Report) -> None:
+    """Check every assertion that can be judged; say which cannot yet."""
+    for intent in resolved.of("Assertion").values():
+        spec: AssertionSpec = intent.spec
+        if spec.reach:
+            _check_reach(intent, spec.reach, resolved, report)
+        elif spec.isolate:
+            _check_isolate(intent, spec.isolate, resolved, report)
+        else:
+            claim = next(name for name in ("path", "latency", "survives") if getattr(spec, name) is not None)
+            text = f"assertion {intent.name!r} is not checked: claims of type {claim} are not judged yet"
+            report.note("IC2382", intent.span("spec", claim, key=True), text)
+
+
+def _check_reach(intent: Intent, pair: Pair, resolved: Resolved, report: Report) -> None:
+    one, two = spot(pair.source, resolved), spot(pair.destination, resolved)
+    verdict = judge(one, two, resolved)
+    if not (verdict.forth and verdict.back):
+        text = f"assertion {intent.name!r} fails: {one.text} does not reach {two.text}: {verdict.why}"
+        path: FieldPath = ("spec", "reach")
+        report.error(
+            "IC2380", intent.span(*path), text, _hint(intent), (one.related, two.related, *verdict.places)
+        )
+
+
+def _check_isolate(intent: Intent, pair: Pair, resolved: Resolved, report: Report) -> None:
+    one, two = spot(pair.source, resolved), spot(pair.destination, resolved)
+    verdict = judge(one, two, resolved)
+    if verdict.forth or verdict.back:
+        text = f"assertion {intent.name!r} fails: {one.text} and {two.text} are not isolated: {verdict.why}"
+        path: FieldPath = ("spec", "isolate")
+        report.error(
+            "IC2381", intent.span(*path), text, _hint(intent), (one.related, two.related, *verdict.places)
+        )
+
+
+def _hint(intent: Intent) -> str:
+    reason = intent.spec.description
+    return f"it was made because: {reason}" if reason else ""
+
+
+def spot(place: Place, resolved: Resolved) -> Spot:
+    """Return where a place is."""
+    if place.network:
+        network = resolved.networks[place.network]
+        span = (
+            network.intent.span("spec", "zone")
+            if network.spec.zone
+            else network.intent.span("metadata", "name")
+        )
+        zone = f"zone {network.vrf}" if network.vrf else "layer 2 only"
+        text = f"network {network.name!r}"
+        return Spot(text, network.name, network.vrf, None, Related(span, f"{network.name}: {zone}"))
+    if place.external:
+        intent = resolved.of("ExternalConnection")[place.external]
+        related = Related(intent.span("spec", "zone"), f"{intent.name}: zone {intent.spec.zone}")
+        return Spot(f"external connection {intent.name!r}", None, intent.spec.zone, None, related)
+    if place.node:
+        server = resolved.servers[place.node]
+        cluster = server.cluster
+        related = Related(server.intent.span("metadata", "name"), f"node of cluster {cluster}")
+        return Spot(f"the pods of node {server.name!r}", None, None, cluster or "", related)
+    found = resolved.clusters[place.cluster or ""]
+    mesh = f"mesh of {', '.join(found.mesh)}" if found.mesh else "no SRv6 overlay"
+    related = Related(found.intent.span("metadata", "name"), f"{found.name}: {mesh}")
+    return Spot(f"the pods of cluster {found.name!r}", None, None, found.name, related)
+
+
+def judge(one: Spot, two: Spot, resolved: Resolved) -> Verdict:
+    """Say whether traffic passes between two places, and why."""
+    if one.cluster is not None or two.cluster is not None:
+        return _judge_pods(one, two, resolved)
+    if one.network is not None and one.network == two.network:
+        return Verdict(forth=True, back=True, why="it is one network")
+    if one.zone is None or two.zone is None:
+        bare = one if one.zone is None else two
+        return Verdict(forth=False, back=False, why=f"{bare.text} has no subnet, so nothing routes for it")
+    if one.zone == two.zone:
+        return Verdict(forth=True, back=True, why=f"both are in zone {one.zone!r}")
+    return _judge_zones(one.zone, two.zone, resolved)
+
+
+def _judge_pods(one: Spot, two: Spot, resolved: Resolved) -> Verdict:
+    if one.cluster is None or two.cluster is None:
+        why = "the default network of pods is in no zone"
+        return Verdict(forth=False, back=False, why=why)
+    if "" in (one.cluster, two.cluster):
+        return Verdict(forth=False, back=False, why="the node belongs to no cluster")
+    if one.cluster == two.cluster:
+        return Verdict(forth=True, back=True, why=f"both are in cluster {one.cluster!r}")
+    passes = two.cluster in resolved.clusters[one.cluster].mesh
+    why = "their clusters are in one mesh" if passes else "their clusters are in no common mesh"
+    return Verdict(forth=passes, back=passes, why=why)
+
+
+def _judge_zones(one: str, two: str, resolved: Resolved) -> Verdict:
+    first, second = resolved.vrfs.get(one), resolved.vrfs.get(two)
+    if first is None or second is None:
+        return Verdict(
+            forth=False, back=False, why=f"no network is in zone {one if first is None else two!r}"
+        )
+    forth, back = two in first.imports, one in second.imports
+    if not (forth or back):
+        return Verdict(forth=False, back=False, why=f"no router joins zones {one!r} and {two!r}")
+    # A router that joined both sides is the one; where each side was joined by its own, all of them are told.
+    routers = [router for router in first.causes if router in second.causes] or [
+        *first.causes,
+        *second.causes,
+    ]
+    names = ", ".join(repr(router.name) for router in routers)
+    word = "routers" if len(routers) > 1 else "router"
+    places = tuple(Related(router.span("spec", "networks"), f"router {router.name}") for router in routers)
+    if forth and back:
+        return Verdict(forth, back, f"{word} {names} joins zones {one!r} and {two!r}", places)
+    knows, other = (one, two) if forth else (two, one)
+    why = f"{word} {names} gives zone {knows!r} the routes of {other!r}, but not the other way round"
+    return Verdict(forth, back, why, places)

@@ -1,0 +1,179 @@
+"""Ways out: border ports, neighbours and static routes of ExternalConnections."""
+
+from __future__ import annotations
+
+from compiler.attachments import claims
+from compiler.lower.border import family_of, link_of, local_address
+from compiler.memo import remembered
+from compiler.resolved import Port, Resolved
+from intent.diagnostics import Related, Report, did_you_mean
+from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec, ExternalPeer
+from intent.model import Intent
+from intent.source import FieldPath, Span
+
+Taken = dict[tuple[Port, int], list[tuple[Intent, FieldPath, int]]]
+"""Who uses a VLAN of a border port, and with addresses of which family (0 for none)."""
+
+
+def check_exits(resolved: Resolved, report: Report) -> None:
+    """Check every way out, and all of them against each other."""
+    taken: Taken = {}
+    for intent in resolved.of("ExternalConnection").values():
+        spec: ExternalConnectionSpec = intent.spec
+        if spec.zone not in resolved.vrfs:
+            report.error(
+                "IC2252",
+                intent.span("spec", "zone"),
+                f"no network is in zone {spec.zone!r}: there is nothing that could go out",
+                did_you_mean(spec.zone, resolved.vrfs),
+            )
+        for index, port in enumerate(spec.ports):
+            if _check_switch(intent, ("spec", "ports", index), port.switch, resolved, report):
+                _check_port(intent, index, port, taken, resolved, report)
+        for index, peer in enumerate(spec.peers):
+            if _check_switch(intent, ("spec", "peers", index), peer.switch, resolved, report):
+                _check_peer(intent, index, peer, report)
+        _check_routes(intent, report)
+
+
+def _check_switch(intent: Intent, path: FieldPath, name: str, resolved: Resolved, report: Report) -> bool:
+    fabric = intent.spec.fabric
+    switch = resolved.switches.get((fabric, name))
+    if switch is None:
+        known = [other for owner, other in resolved.switches if owner == fabric]
+        report.error(
+            "IC2002",
+            intent.span(*path, "switch"),
+            f"fabric {fabric!r} has no switch {name!r}",
+            did_you_mean(name, known),
+        )
+    elif switch.role != "border":
+        borders = [
+            other.name
+            for (owner, _), other in resolved.switches.items()
+            if owner == fabric and other.role == "border"
+        ]
+        hint = (
+            f"use {', '.join(borders)}, or set role: border"
+            if borders
+            else "set role: border for the switch that leads out"
+        )
+        report.error(
+            "IC2250",
+            intent.span(*path, "switch"),
+            f"switch {name!r} is a {switch.role}, not a border leaf",
+            hint,
+            [Related(resolved.fabrics[fabric].span("spec", "switches"), "the switches")],
+        )
+    return switch is not None
+
+
+def _check_port(
+    intent: Intent,
+    index: int,
+    port: BorderPort,
+    taken: Taken,
+    resolved: Resolved,
+    report: Report,
+) -> None:
+    path: FieldPath = ("spec", "ports", index)
+    place = Port(intent.spec.fabric, port.switch, port.port)
+    there = _server_port(place, resolved)
+    if there:
+        report.error(
+            "IC2251",
+            intent.span(*path, "port"),
+            f"port {place} leads to a server, so it cannot lead out as well",
+            "use another port",
+            [Related(there, "the server port")],
+        )
+    if port.port in resolved.switches[place.fabric, place.switch].uplinks:
+        report.error(
+            "IC2251",
+            intent.span(*path, "port"),
+            f"port {place} is an uplink into the fabric, so it cannot lead out as well",
+            "use another port",
+        )
+    family = port.address.version if port.address else 0
+    users = taken.setdefault((place, port.vlan), [])
+    twin = next((user for user in users if user[0] is not intent or user[2] in (family, 0)), None)
+    if twin:
+        report.error(
+            "IC2253",
+            intent.span(*path, "vlan"),
+            f"VLAN {port.vlan} of port {place} is taken",
+            "use another VLAN; one connection may share it between an IPv4 and an IPv6 entry",
+            [Related(twin[0].span(*twin[1]), "taken here")],
+        )
+    users.append((intent, path, family))
+
+
+def _server_port(place: Port, resolved: Resolved) -> Span | None:
+    """Return where a port is said to lead to a server, if it does."""
+    wire, attachment = resolved.wired.get(place), _fixed_ports(resolved).get(place)
+    if wire:
+        return resolved.servers[wire.server].intent.span(*wire.path)
+    return attachment.span("spec", "ports") if attachment else None
+
+
+@remembered
+def _fixed_ports(resolved: Resolved) -> dict[Port, Intent]:
+    """Return the ports that FabricAttachments name, with their documents."""
+    return {claim.point: claim.origin.intent for claim in claims(resolved) if isinstance(claim.point, Port)}
+
+
+def _check_peer(intent: Intent, index: int, peer: ExternalPeer, report: Report) -> None:
+    spec: ExternalConnectionSpec = intent.spec
+    place = intent.span("spec", "peers", index, "address")
+    here = [port for port in spec.ports if port.switch == peer.switch]
+    if not here:
+        report.error(
+            "IC2254",
+            intent.span("spec", "peers", index, "switch"),
+            f"connection {intent.name!r} has no port on switch {peer.switch!r}",
+            "add a port there, or name the switch that has one",
+        )
+    elif link_of(peer, spec) is None:
+        report.error(
+            "IC2255",
+            place,
+            f"peer {peer.address} is on no link of switch {peer.switch!r}",
+            "mend the address or the link's prefix, or set multihop",
+        )
+    elif any((local_address(port) or "").partition("/")[0] == str(peer.address) for port in here):
+        report.error(
+            "IC2255",
+            place,
+            f"{peer.address} is our own address on the link",
+            "say the neighbour's address, or set local on the port",
+        )
+    families = {port.address.version for port in here if port.address}
+    if families and peer.address.version not in families:
+        report.error(
+            "IC2256",
+            place,
+            f"peer {peer.address} is {family_of(peer.address)}, but no port of switch {peer.switch!r} has "
+            "such an address",
+            "add a port entry of that family",
+        )
+    for field, prefixes in (("imports", peer.imports), ("exports", peer.exports)):
+        for at, prefix in enumerate(prefixes):
+            if prefix.version != peer.address.version:
+                report.error(
+                    "IC2256",
+                    intent.span("spec", "peers", index, field, at),
+                    f"prefix {prefix} is of another family than peer {peer.address}",
+                    "a session carries the family of its address",
+                )
+
+
+def _check_routes(intent: Intent, report: Report) -> None:
+    spec: ExternalConnectionSpec = intent.spec
+    for index, route in enumerate(spec.static_routes):
+        if not any(port.address and route.next_hop in port.address for port in spec.ports):
+            report.error(
+                "IC2257",
+                intent.span("spec", "staticRoutes", index, "nextHop"),
+                f"next hop {route.next_hop} is on no link of the connection",
+                "mend the next hop, or the prefix of the link",
+            )

@@ -1,0 +1,151 @@
+"""Checks of SRv6Policies towards Calico-VPP nodes: what BGP can say, and what they must have announced."""
+
+from __future__ import annotations
+
+from compiler.allocated import PODS
+from compiler.overlay import SID_FACT, families, owns_sids
+from compiler.policy import active
+from compiler.resolved import Cluster, Resolved
+from intent.diagnostics import Related, Report
+from intent.kinds.srv6_policy import SRv6PolicySpec
+from intent.model import Intent
+
+
+def check_calico_paths(
+    intent: Intent, heads: tuple[str, ...], ends: tuple[str, ...], resolved: Resolved, report: Report
+) -> None:
+    """Check what a policy asks of the Calico-VPP clusters of its endpoints."""
+    targets: dict[str, list[str]] = {}
+    for end in ends:
+        name = resolved.servers[end].cluster or ""
+        if resolved.clusters[name].spec.dataplane == "calico-vpp":
+            targets.setdefault(name, []).append(end)
+    for name, nodes in targets.items():
+        cluster = resolved.clusters[name]
+        _steer(intent, cluster, report)
+        if owns_sids(cluster):
+            _one_list(intent, cluster, resolved, report)
+            continue
+        _headends(intent, cluster, (heads, tuple(nodes)), resolved, report)
+        _injectors(intent, cluster, resolved, report)
+        _pins(intent, cluster, nodes, report)
+        for node in nodes:
+            _facts(intent, cluster, node, resolved, report)
+
+
+def _steer(intent: Intent, cluster: Cluster, report: Report) -> None:
+    spec: SRv6PolicySpec = intent.spec
+    place = [Related(cluster.intent.span("spec", "dataplane"), "the data plane")]
+    for field in ("prefixes", "networks"):
+        if getattr(spec.steer, field):
+            report.error(
+                "IC2643",
+                intent.span("spec", "steer", field),
+                f"Calico-VPP steers the pod blocks of a node and nothing else: {field} at nodes of "
+                f"{cluster.name!r} cannot be steered",
+                "leave them out, or use a cluster with dataplane: vpp",
+                place,
+            )
+
+
+def _one_list(intent: Intent, cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """The agent's ConfigMap holds one segment list per policy."""
+    candidate = active(resolved)[intent.name]
+    if candidate and len(candidate.valid) > 1:
+        report.error(
+            "IC2644",
+            intent.span("spec", "candidatePaths", candidate.index, "explicit"),
+            f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy, "
+            f"not {len(candidate.valid)}",
+            "write one list per candidate path, or use controlPlane: bgp",
+            [Related(cluster.intent.span("spec", "controlPlane"), "the control plane")],
+        )
+
+
+def _headends(
+    intent: Intent,
+    cluster: Cluster,
+    ends: tuple[tuple[str, ...], tuple[str, ...]],
+    resolved: Resolved,
+    report: Report,
+) -> None:
+    """Every node that hears a policy installs it: a part of the nodes as headends cannot be said."""
+    heads, nodes = ends
+    everyone = {name for other in cluster.mesh for name in resolved.clusters[other].servers}
+    missing = sorted(everyone.difference(heads) - (set(nodes) if len(nodes) == 1 else set()))
+    if missing:
+        names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004 -- names that a person still reads
+        report.error(
+            "IC2640",
+            intent.span("spec", "headends"),
+            f"policy {intent.name!r} is not for {names}, but every Calico-VPP node installs a policy that "
+            "it receives",
+            "choose all nodes of the mesh as headends; headends of their own need controlPlane: "
+            "kubernetes or dataplane: vpp",
+            [Related(cluster.intent.span("spec", "dataplane"), f"cluster {cluster.name!r}")],
+        )
+
+
+def _injectors(intent: Intent, cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    for name in cluster.mesh:
+        other = resolved.clusters[name]
+        if other.spec.bgp.injector is None:
+            report.error(
+                "IC2641",
+                other.intent.span("spec", "bgp"),
+                f"cluster {name!r} has no injector to announce policy {intent.name!r}",
+                "set spec.bgp.injector to the next hop of the announcements",
+                [Related(intent.span("metadata", "name"), "the policy")],
+            )
+
+
+def _pins(intent: Intent, cluster: Cluster, nodes: list[str], report: Report) -> None:
+    """Calico draws BSIDs from the first half of the pool, so a pin there would meet one of them some day."""
+    if cluster.spec.srv6 is None or cluster.spec.srv6.policies.prefixlen > 127:  # noqa: PLR2004 -- a single address has no half
+        return
+    drawn = next(cluster.spec.srv6.policies.subnets(1))
+    for node in nodes:
+        pin = intent.spec.bsids.get(node)
+        if pin and (pin in drawn or pin + 1 in drawn):
+            report.error(
+                "IC2646",
+                intent.span("spec", "bsids", node),
+                f"BSID {pin} lies in {drawn}, from which Calico draws",
+                "pin one of the second half of the pool",
+            )
+
+
+def _facts(intent: Intent, cluster: Cluster, node: str, resolved: Resolved, report: Report) -> None:
+    """What an injected policy ends in is drawn by Calico, so it must have been observed."""
+    hint = "capture the facts of the cluster (SAFI 73) into facts/"
+    fact = resolved.facts.nodes.get(node)
+    wanted = [family for family in families(cluster, PODS, resolved) if family in intent.spec.steer.pods]
+    if fact is None:
+        report.error(
+            "IC2642",
+            intent.span("spec", "endpoints"),
+            f"nothing is known of Calico node {node!r}: its address and service SIDs are facts",
+            hint,
+            [Related(resolved.servers[node].intent.span("metadata", "name"), "the node")],
+        )
+        return
+    place = resolved.facts.origins[f"node/{node}"]
+    for family in wanted:
+        if getattr(fact, SID_FACT[family]) is None:
+            report.error(
+                "IC2642",
+                place.span,
+                f"the facts of node {node!r} lack {SID_FACT[family]}, in which policy {intent.name!r} "
+                f"ends for {family}",
+                hint,
+                [Related(intent.span("spec", "endpoints"), "needed here")],
+            )
+    said = resolved.servers[node].ipv6
+    if said and said != fact.address:
+        report.warning(
+            "IC2648",
+            place.span,
+            f"node {node!r} announces itself as {fact.address}, but intent says {said}",
+            "correct spec.ipv6 of the node, or capture the facts again",
+            [Related(resolved.servers[node].intent.span("spec", "ipv6"), "said here")],
+        )

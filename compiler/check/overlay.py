@@ -1,0 +1,246 @@
+"""Checks of SRv6 clusters: what their data plane can do, how they mesh, and what their nodes must say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from compiler.mtu import LEAST, pod_mtu
+from compiler.resolved import Cluster, Resolved
+from intent.diagnostics import Related, Report, did_you_mean
+from intent.kinds.cluster import Overlay
+
+PLANES: Final = (
+    "calico-vpp with bgp (3.32.0 or newer); calico-vpp with kubernetes (only the agent build that reads "
+    "srv6-config ConfigMaps); "
+    "vpp or linux with bgp or kubernetes"
+)
+FIRST_CALICO_VPP: Final = (3, 32, 0)
+"""First release with colours that keep the families apart in BGP."""
+LARGEST_CALICO_ASN: Final = 2**31 - 1
+"""Calico's CRDs hold AS numbers as int32."""
+CALICO_BLOCKS: Final = {"ipv4": (20, 32), "ipv6": (116, 128)}
+"""Block sizes that Calico's IPAM takes."""
+
+
+def check_clusters(resolved: Resolved, report: Report) -> None:
+    """Check each cluster with an SRv6 overlay inside itself."""
+    for cluster in resolved.clusters.values():
+        if cluster.spec.srv6 is None:
+            continue
+        _planes(cluster, cluster.spec.srv6, report)
+        if cluster.spec.dataplane == "calico-vpp":
+            _calico(cluster, cluster.spec.srv6, report)
+        _nodes(cluster, resolved, report)
+        _mtu(cluster, resolved, report)
+
+
+def _planes(cluster: Cluster, overlay: Overlay, report: Report) -> None:
+    spec, intent = cluster.spec, cluster.intent
+    if spec.dataplane == "linux":
+        report.error(
+            "IC2602",
+            intent.span("spec", "dataplane"),
+            f"the SRv6 overlay of cluster {cluster.name!r} cannot be rendered for data plane linux yet",
+            "use dataplane: vpp",
+        )
+    elif overlay.encapsulation != "full":
+        report.error(
+            "IC2603",
+            intent.span("spec", "srv6", "encapsulation"),
+            f"{spec.dataplane} writes the full SRH and knows no {overlay.encapsulation} encapsulation",
+            "leave it out, or write encapsulation: full",
+        )
+
+
+def _calico(cluster: Cluster, overlay: Overlay, report: Report) -> None:
+    spec, intent = cluster.spec, cluster.intent
+    if spec.control_plane == "kubernetes":
+        _agent_build(cluster, report)
+    else:
+        _version(cluster, report)
+    if overlay.policies.prefixlen > 121:  # noqa: PLR2004 -- two halves of at least one /122 block
+        report.error(
+            "IC2613",
+            intent.span("spec", "srv6", "policies"),
+            f"BSID pool {overlay.policies} is too small for Calico-VPP",
+            "use a /121 or larger: the first half is Calico's, in blocks of /122",
+        )
+    for family, (low, high) in CALICO_BLOCKS.items():
+        size = getattr(spec.block_sizes, family)
+        if getattr(spec.pod_cidrs, family) and not low <= size <= high:
+            report.error(
+                "IC2613",
+                intent.span("spec", "blockSizes", family),
+                f"Calico takes no {family} blocks of /{size}",
+                f"use /{low} to /{high}",
+            )
+    for index, peer in enumerate(spec.bgp.peers):
+        where = ("spec", "bgp", "peers", index)
+        if peer.password and not peer.password.kubernetes:
+            report.error(
+                "IC2615",
+                intent.span(*where, "password"),
+                f"Calico reads the password of peer {peer.name!r} from a Kubernetes Secret only",
+                "write password: {kubernetes: namespace/name/key}",
+            )
+        if peer.asn > LARGEST_CALICO_ASN:
+            report.error(
+                "IC2619",
+                intent.span(*where, "asn"),
+                f"Calico cannot hold AS number {peer.asn}",
+                f"its CRDs end at {LARGEST_CALICO_ASN}",
+            )
+    if spec.bgp.asn > LARGEST_CALICO_ASN:
+        report.error(
+            "IC2619",
+            intent.span("spec", "bgp", "asn"),
+            f"Calico cannot hold AS number {spec.bgp.asn}",
+            f"its CRDs end at {LARGEST_CALICO_ASN}",
+        )
+
+
+def _agent_build(cluster: Cluster, report: Report) -> None:
+    """A plain release of Calico-VPP reads no objects of the Kubernetes control plane; only one build does."""
+    version = cluster.spec.versions.calico_vpp
+    if version and "-" not in version:
+        report.error(
+            "IC2601",
+            cluster.intent.span("spec", "controlPlane"),
+            f"Calico-VPP {version} takes its overlay over BGP; it reads no srv6-config ConfigMaps",
+            f"can be combined: {PLANES}",
+            [Related(cluster.intent.span("spec", "versions", "calicoVpp"), "the version")],
+        )
+
+
+def _version(cluster: Cluster, report: Report) -> None:
+    version = cluster.spec.versions.calico_vpp
+    if version is None:
+        report.warning(
+            "IC2612",
+            cluster.intent.span("spec", "dataplane"),
+            f"cluster {cluster.name!r} does not say its Calico-VPP version",
+            "the SRv6 overlay needs 3.32.0 or newer: say versions.calicoVpp",
+        )
+        return
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", re.split(r"[-+]", version)[0]))
+    if (*numbers, 0, 0)[:3] < FIRST_CALICO_VPP:
+        report.error(
+            "IC2611",
+            cluster.intent.span("spec", "versions", "calicoVpp"),
+            f"the SRv6 overlay needs Calico-VPP 3.32.0 or newer; this is {version}",
+            "older releases announce IPv4 and IPv6 policies under one key",
+        )
+
+
+def _nodes(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """Each node needs an IPv6 address and, where the overlay is ours, a way to the underlay."""
+    routers = resolved.underlay.routers
+    overlay = Related(cluster.intent.span("spec", "srv6"), f"the overlay of cluster {cluster.name!r}")
+    for name in cluster.servers:
+        server = resolved.servers[name]
+        if server.ipv6 is None:
+            report.error(
+                "IC2608",
+                server.intent.span("metadata", "name"),
+                f"node {name!r} has no IPv6 address, which is the source of its SRv6 encapsulation",
+                "add spec.ipv6",
+                [overlay],
+            )
+        if server.uplink is None:
+            if cluster.spec.dataplane != "calico-vpp":
+                report.error(
+                    "IC2609",
+                    server.intent.span("metadata", "name"),
+                    f"node {name!r} does not say how it reaches the underlay",
+                    "add spec.uplink",
+                    [overlay],
+                )
+        elif server.uplink.router not in routers:
+            report.error(
+                "IC2610",
+                server.intent.span("spec", "uplink", "router"),
+                f"no underlay has a router {server.uplink.router!r}",
+                did_you_mean(server.uplink.router, routers),
+            )
+
+
+def _mtu(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    left, pinned = pod_mtu(cluster, resolved), cluster.spec.pod_mtu
+    intent = cluster.intent
+    if left is None:
+        if pinned is None:
+            report.error(
+                "IC2616",
+                intent.span("spec", "srv6"),
+                f"the MTU of pods of cluster {cluster.name!r} cannot be computed: no underlay is described",
+                "add an Underlay, or pin spec.podMtu",
+            )
+        return
+    related = [Related(left.least_link.span, "lowest MTU on the way")]
+    if left.longest:
+        related.append(Related(left.longest.span, "longest segment list"))
+    if left.value < LEAST:
+        report.error(
+            "IC2618",
+            intent.span("spec", "srv6"),
+            f"too little is left for pods of cluster {cluster.name!r}: {left}; IPv6 needs {LEAST}",
+            "raise the MTU of the underlay, or shorten the segment lists",
+            related,
+        )
+    elif pinned and pinned > left.value:
+        report.error(
+            "IC2617",
+            intent.span("spec", "podMtu"),
+            f"podMtu {pinned} does not fit: {left}",
+            "larger packets are lost without an ICMP error; lower podMtu, or leave it out",
+            related,
+        )
+
+
+def check_meshes(resolved: Resolved, report: Report) -> None:
+    """Check what clusters of one mesh must have in common."""
+    for first, second in _neighbours(resolved):
+        one, two = first.spec, second.spec
+        place = [
+            Related(first.intent.span("spec", "srv6", "mesh"), f"cluster {first.name!r} of the same mesh")
+        ]
+        span = second.intent.span("spec", "srv6", "mesh")
+        both = f"clusters {first.name!r} and {second.name!r} cannot mesh"
+        if (one.dataplane == "calico-vpp") != (two.dataplane == "calico-vpp"):
+            report.error(
+                "IC2604",
+                span,
+                f"{both}: Calico-VPP learns tunnels only from nodes that announce themselves as Calico does",
+                "mesh Calico clusters with each other, and vpp clusters with each other",
+                place,
+            )
+        elif one.control_plane != two.control_plane:
+            report.error(
+                "IC2604",
+                span,
+                f"{both}: {one.control_plane} and {two.control_plane} are different control planes",
+                "use one control plane in a mesh",
+                place,
+            )
+        elif (
+            one.dataplane == "calico-vpp"
+            and one.srv6
+            and two.srv6
+            and one.srv6.localsids != two.srv6.localsids
+        ):
+            report.error(
+                "IC2605",
+                second.intent.span("spec", "srv6", "localsids"),
+                f"{both}: their localsid pools differ ({one.srv6.localsids} and {two.srv6.localsids})",
+                "give both the same localsids: a Calico node takes a route for SIDs only inside its own pool",
+                [Related(first.intent.span("spec", "srv6", "localsids"), "the other pool")],
+            )
+
+
+def _neighbours(resolved: Resolved) -> Iterator[tuple[Cluster, Cluster]]:
+    """Yield each meshed cluster with the first of its mesh."""
+    for cluster in resolved.clusters.values():
+        if len(cluster.mesh) > 1 and cluster.name != cluster.mesh[0]:
+            yield resolved.clusters[cluster.mesh[0]], cluster

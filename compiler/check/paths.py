@@ -1,0 +1,243 @@
+"""Checks of SRv6Policies: segments exist, lists fit the hardware, traffic is claimed once.
+
+What is wrong in intent is an error. What is drained or down takes its list out of use, and is only said.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Final
+
+from compiler.allocated import PODS
+from compiler.check.calico_paths import check_calico_paths
+from compiler.overlay import chosen, families, steered
+from compiler.policy import Candidate, PathList, candidates
+from compiler.resolved import Resolved
+from compiler.tunnels import claims
+from intent.diagnostics import Related, Report
+from intent.kinds.srv6_policy import SRv6PolicySpec
+from intent.model import Intent
+
+MOST_SIDS: Final = 16
+"""SIDs that VPP's API takes; what a node can push where nothing else is said."""
+
+
+def check_policies(resolved: Resolved, report: Report) -> None:
+    """Check each SRv6Policy, and all of them against each other."""
+    for name, intent in resolved.of("SRv6Policy").items():
+        heads, ends = _ends(intent, resolved, report)
+        paths = candidates(resolved)[name]
+        _candidates(intent, paths, report)
+        if heads and ends:
+            _steering(intent, ends, resolved, report)
+            _limits(intent, paths, heads, resolved, report)
+            check_calico_paths(intent, heads, ends, resolved, report)
+    _claimed_twice(resolved, report)
+
+
+def _ends(intent: Intent, resolved: Resolved, report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return headends and endpoints; both must exist and share a mesh."""
+    spec: SRv6PolicySpec = intent.spec
+    heads, ends = chosen(spec.headends, resolved), chosen(spec.endpoints, resolved)
+    for field, found in (("headends", heads), ("endpoints", ends)):
+        if not found:
+            report.error(
+                "IC2637",
+                intent.span("spec", field),
+                f"the {field} of policy {intent.name!r} are no node of a cluster with an SRv6 overlay",
+                "check clusters, sites, names and labels",
+            )
+    meshes = {server: resolved.clusters[resolved.servers[server].cluster or ""].mesh for server in heads}
+    if heads and ends and not _meet(meshes, ends, resolved):
+        report.error(
+            "IC2638",
+            intent.span("spec", "headends"),
+            f"no headend of policy {intent.name!r} has a tunnel to one of its endpoints",
+            "headends and endpoints are different nodes of one mesh",
+            [Related(intent.span("spec", "endpoints"), "the endpoints")],
+        )
+        return (), ()
+    return heads, ends
+
+
+def _meet(meshes: Mapping[str, tuple[str, ...]], ends: tuple[str, ...], resolved: Resolved) -> bool:
+    """Say whether a headend and another endpoint are in one mesh."""
+    by_cluster: defaultdict[str, set[str]] = defaultdict(set)
+    for end in ends:
+        by_cluster[resolved.servers[end].cluster or ""].add(end)
+    return any(by_cluster[cluster] - {head} for head, mesh in meshes.items() for cluster in mesh)
+
+
+def _candidates(intent: Intent, paths: tuple[Candidate, ...], report: Report) -> None:
+    """Report segments that do not exist, lists out of use, and a policy without a valid candidate."""
+    wrong = False
+    for candidate in paths:
+        where = ("spec", "candidatePaths", candidate.index)
+        if candidate.path.dynamic:
+            wrong = True
+            report.error(
+                "IC2630",
+                intent.span(*where, "dynamic"),
+                f"candidate path {candidate.path.name!r} is dynamic: paths are not computed yet",
+                "write an explicit path",
+            )
+        for item in candidate.lists:
+            for place, fault in item.faults:
+                span = intent.span(*where, "explicit", item.index, "segments", place, fault.field)
+                if fault.kind == "unknown":
+                    wrong = True
+                    report.error("IC2631", span, fault.message, fault.hint)
+                else:
+                    report.note(
+                        "IC2632",
+                        span,
+                        f"segment list {item.index + 1} of {candidate.path.name!r} is out of use: "
+                        f"{fault.message}",
+                    )
+    if not wrong and not any(candidate.valid for candidate in paths):
+        report.warning(
+            "IC2633",
+            intent.span("spec", "candidatePaths"),
+            f"policy {intent.name!r} has no valid candidate path: its traffic takes the default path",
+            "see the notes on its segment lists",
+        )
+
+
+def _steering(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report: Report) -> None:
+    """Check that what is steered exists at the endpoints."""
+    steer = intent.spec.steer
+    if steer.prefixes and len(ends) > 1:
+        report.error(
+            "IC2639",
+            intent.span("spec", "steer", "prefixes"),
+            f"policy {intent.name!r} steers prefixes and has {len(ends)} endpoints",
+            "a prefix lies behind one node: choose one endpoint",
+        )
+    clusters = [
+        resolved.clusters[name] for name in sorted({resolved.servers[end].cluster or "" for end in ends})
+    ]
+    served = {family for cluster in clusters for family in families(cluster, PODS, resolved)}
+    for index, prefix in enumerate(steer.prefixes):
+        if f"ipv{prefix.version}" not in served:
+            report.error(
+                "IC2639",
+                intent.span("spec", "steer", "prefixes", index),
+                f"the endpoint decapsulates no IPv{prefix.version}: its cluster has no "
+                f"IPv{prefix.version} pods",
+                "add podCidrs of that family to the cluster",
+            )
+    for index, name in enumerate(steer.networks):
+        if not set(resolved.networks[name].overlay_clusters) & {cluster.name for cluster in clusters}:
+            report.error(
+                "IC2647",
+                intent.span("spec", "steer", "networks", index),
+                f"network {name!r} is no overlay network of the endpoints' clusters",
+                "add an overlay attachment to the network, or leave it out",
+            )
+    if next(steered(intent, resolved), None) is None:
+        report.error(
+            "IC2647",
+            intent.span("spec", "steer"),
+            f"policy {intent.name!r} steers nothing",
+            "say pods, networks or prefixes that the endpoints have",
+        )
+    for node in intent.spec.bsids:
+        if node not in ends:
+            report.error(
+                "IC2645",
+                intent.span("spec", "bsids", node, key=True),
+                f"node {node!r} is no endpoint of policy {intent.name!r}",
+                "pin BSIDs of endpoints only",
+            )
+
+
+def _limits(
+    intent: Intent, paths: tuple[Candidate, ...], heads: tuple[str, ...], resolved: Resolved, report: Report
+) -> None:
+    """Check each list against what headends push and routers on the way forward and pop."""
+    weakest = min(heads, key=lambda name: (resolved.servers[name].max_sids or MOST_SIDS, name))
+    most = resolved.servers[weakest].max_sids or MOST_SIDS
+    for candidate in paths:
+        for item in candidate.lists:
+            span = intent.span("spec", "candidatePaths", candidate.index, "explicit", item.index)
+            sids = len(item.steps) + len(item.faults) + 1
+            if sids > most:
+                server = resolved.servers[weakest]
+                report.error(
+                    "IC2635",
+                    span,
+                    f"{sids} SIDs (service SID included) are more than headend {weakest!r} can push: {most}",
+                    "shorten the list",
+                    [Related(server.intent.span("spec", "maxSids"), "the headend")],
+                )
+            for message, router in _router_limits(item, sids, resolved):
+                place, path = resolved.underlay.router_origin[router]
+                report.error(
+                    "IC2636",
+                    span,
+                    message,
+                    "shorten the list, or avoid the router",
+                    [Related(place.span(*path, "maxSids"), f"router {router!r}")],
+                )
+
+
+def _router_limits(item: PathList, sids: int, resolved: Resolved) -> Iterator[tuple[str, str]]:
+    """Yield what is too much for routers on the way (RFC 9352 §4): message, router."""
+    for at, step in enumerate(item.steps if item.valid else ()):
+        if step.router is None:
+            continue
+        limits, left = resolved.underlay.routers[step.router].max_sids, sids - 1 - at
+        if limits.segments_left is not None and left > limits.segments_left:
+            most = limits.segments_left
+            yield f"router {step.router!r} is reached with Segments Left {left}; it takes {most}", step.router
+        if left == 1 and limits.end_pop is not None and sids > limits.end_pop:
+            yield (
+                f"router {step.router!r} would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}",
+                step.router,
+            )
+
+
+def _claimed_twice(resolved: Resolved, report: Report) -> None:
+    """Report traffic of a headend that two policies want."""
+    policies = resolved.of("SRv6Policy")
+    for one, two, what in dict.fromkeys(chain(_twice(resolved), _same_prefixes(resolved))):
+        report.error(
+            "IC2634",
+            policies[two].span("metadata", "name"),
+            f"policies {one!r} and {two!r} both steer {what}",
+            "make their headends, endpoints or steer disjoint",
+            [Related(policies[one].span("metadata", "name"), f"policy {one!r}")],
+        )
+
+
+def _twice(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
+    """Yield pairs of policies that share a headend and what they steer, once for each pair and endpoint."""
+    for (node, zone, family), several in claims(resolved).items():
+        if len(several) < 2:  # noqa: PLR2004 -- one alone is no pair
+            continue
+        taken: dict[tuple[str, str], str] = {}
+        for claim in several:
+            for network in sorted(claim.networks):
+                for head in sorted(claim.headends):
+                    other = taken.setdefault((head, network), claim.policy)
+                    if other != claim.policy:
+                        yield (
+                            other,
+                            claim.policy,
+                            f"{family} traffic to {f'network {network!r}' if zone else 'pods'} at {node!r}",
+                        )
+                        break
+
+
+def _same_prefixes(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
+    taken: dict[tuple[str, str], str] = {}
+    for name, intent in resolved.of("SRv6Policy").items():
+        spec: SRv6PolicySpec = intent.spec
+        for prefix in map(str, spec.steer.prefixes):
+            for head in chosen(spec.headends, resolved):
+                other = taken.setdefault((head, prefix), name)
+                if other != name:
+                    yield other, name, f"prefix {prefix}"
+                    break

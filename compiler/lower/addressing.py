@@ -1,0 +1,104 @@
+"""Addresses of pods: what the IPAM of a cluster is told of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from compiler.addresses import Share, gateway_of, share
+from compiler.elements.pods import Addressing, AddressPool, Rule
+from compiler.offers import Offer, offered
+from compiler.resolved import Network, Resolved
+from intent.model import Intent, Origin, Selector
+from intent.scalars import IPAddress, IPNetwork
+
+BLOCK: Final = 16
+"""Addresses that a node takes at once, where nothing is said: a constant, so that new nodes move no block."""
+
+
+def addressing(offer: Offer, resolved: Resolved) -> Addressing:
+    """Return how the pods of an offer get addresses."""
+    spec = offer.network.spec
+    mode = spec.ipam.mode
+    if mode in {"none", "dhcp"}:
+        return Addressing(mode)
+    if not spec.subnets:
+        return Addressing("static" if mode == "static" else "none")
+    routes = _routes(offer.network) if spec.ipam.routes else ()
+    if mode == "static":
+        return Addressing(mode, routes=routes)
+    shares = tuple(share(spec, subnet, offer.cluster) for subnet in spec.subnets)
+    if mode == "hostLocal":
+        return Addressing("host-local", shares, routes=routes)
+    central = resolved.clusters[offer.cluster].spec.installed.ipam or "none"
+    pools = tuple(pool_name(offer.network, item) for item in shares) if central == "nv-ipam" else ()
+    return Addressing(central, shares, pools, routes)
+
+
+def _routes(network: Network) -> tuple[tuple[IPNetwork, IPAddress], ...]:
+    """Return the routes of pods, each over the first gateway of its family."""
+    gateways: dict[int, IPAddress] = {}
+    for subnet in network.spec.subnets:
+        gateway = gateway_of(network.spec, subnet)
+        if gateway is not None:
+            gateways.setdefault(gateway.version, gateway)
+    routes = network.spec.ipam.routes
+    return tuple((prefix, gateways[prefix.version]) for prefix in routes if prefix.version in gateways)
+
+
+def address_pools(offer: Offer, ipam: Addressing, resolved: Resolved) -> Iterator[AddressPool]:
+    """Yield the pools that the IPAM of the cluster keeps, once for all offers of the network there."""
+    if ipam.mode != "nv-ipam":
+        return
+    network, spec = offer.network, offer.network.spec
+    others = [other for other in offered(resolved)[offer.cluster, network.name] if other.pools]
+    if others[0] is not offer:
+        return
+    pools = dict.fromkeys(pool for other in others for pool in other.pools)
+    nodes = tuple(dict.fromkeys(rules(resolved.pools[pool].intent.spec.nodes, resolved) for pool in pools))
+    for index, (item, name) in enumerate(zip(ipam.shares, ipam.pools, strict=True)):
+        version = item.subnet.cidr.version
+        yield AddressPool(
+            subject=f"{network.intent.subject}/addresses",
+            origins=_origins(network.intent, index),
+            name=name,
+            namespace=resolved.clusters[offer.cluster].spec.installed.ipam_namespace,
+            share=item,
+            block=spec.ipam.per_node_block_size or BLOCK,
+            nodes=() if () in nodes else nodes,
+            routes=tuple(prefix for prefix, _ in ipam.routes if prefix.version == version),
+        )
+
+
+def _origins(intent: Intent, index: int) -> tuple[Origin, ...]:
+    subnet = ("spec", "subnets", index)
+    said = intent.spec.subnets[index].gateway is not None
+    return (
+        Origin("", intent, subnet),
+        Origin("name", intent, ("metadata", "name")),
+        Origin("cidr", intent, (*subnet, "cidr")),
+        Origin("gateway", intent, (*subnet, "gateway"), "" if said else "the first address"),
+        Origin("taken", intent, ("spec", "ipam"), "gateway, fixed, excluded, or outside the ranges"),
+        Origin("block", intent, ("spec", "ipam", "perNodeBlockSize")),
+        Origin("nodes", intent, ("spec", "attachments"), "nodes of the pools"),
+        Origin("routes", intent, ("spec", "ipam", "routes")),
+    )
+
+
+def pool_name(network: Network, item: Share) -> str:
+    """Return the name of the central pool of one subnet."""
+    if len(network.spec.subnets) == 1:
+        return network.name
+    return f"{network.name}-{item.subnet.name}-ipv{item.subnet.cidr.version}"
+
+
+def rules(selector: Selector, resolved: Resolved) -> tuple[Rule, ...]:
+    """Return a selector of nodes as rules on the labels that Kubernetes knows them by; none for all nodes."""
+    found = [Rule(key=key, operator="In", values=(value,)) for key, value in selector.match_labels.items()]
+    if selector.names:
+        hosts = tuple(resolved.servers[name].hostname for name in selector.names)
+        found.append(Rule(key="kubernetes.io/hostname", operator="In", values=hosts))
+    found += [
+        Rule(key=rule.key, operator=rule.operator, values=rule.values) for rule in selector.match_expressions
+    ]
+    return tuple(found)

@@ -1,0 +1,140 @@
+"""Pools of VFs: what makes them, and the extended resource that pods ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from compiler.elements.pods import DevicePluginResource, SriovNodePolicy
+from compiler.graph import Element
+from compiler.resolved import Pool, Resolved
+from intent.kinds.cluster import SriovOperator
+from intent.kinds.sriov_pool import SriovPoolSpec
+from intent.model import Origin
+from intent.source import FieldPath
+
+HOSTNAME: Final = "kubernetes.io/hostname"
+ANY_NODE: Final = ("kubernetes.io/os", "linux")
+"""What every node that can have VFs is labelled with; a node selector of the operator must say something."""
+
+
+def lower_pools(resolved: Resolved, cluster: str) -> Iterator[Element]:
+    """Yield the pools of a cluster, as its manager of VFs takes them."""
+    sriov = resolved.clusters[cluster].spec.installed.sriov
+    if sriov is None:
+        return
+    for pool in resolved.pools.values():
+        if pool.cluster != cluster:
+            continue
+        if sriov.manager == "operator":
+            yield from _policies(pool, sriov, resolved)
+        else:
+            yield _resource(pool, sriov)
+
+
+def resource_of(pool: Pool, resolved: Resolved) -> str:
+    """Return the extended resource of a pool, with prefix."""
+    sriov = resolved.clusters[pool.cluster].spec.installed.sriov
+    return f"{sriov.prefix}/{pool.resource_name}" if sriov else pool.resource_name
+
+
+def policy_of(pool: Pool) -> str | None:
+    """Return the name of the pool's node policy, where it is a single one."""
+    selector = pool.intent.spec.nodes
+    return None if selector.names or selector.match_expressions else pool.name
+
+
+def _policies(pool: Pool, sriov: SriovOperator, resolved: Resolved) -> Iterator[SriovNodePolicy]:
+    """Yield one policy where labels say which nodes, and else one per node: policies know equality only."""
+    spec: SriovPoolSpec = pool.intent.spec
+    name = policy_of(pool)
+    if name:
+        yield _policy(pool, sriov, name, tuple(spec.nodes.match_labels.items()) or (ANY_NODE,))
+        return
+    for node in pool.members:
+        host = resolved.servers[node].hostname
+        yield _policy(pool, sriov, f"{pool.name}-{host}", ((HOSTNAME, host),))
+
+
+def _policy(
+    pool: Pool, sriov: SriovOperator, name: str, labels: tuple[tuple[str, str], ...]
+) -> SriovNodePolicy:
+    spec: SriovPoolSpec = pool.intent.spec
+    return SriovNodePolicy(
+        subject=pool.intent.subject,
+        origins=_origins(pool),
+        name=name,
+        operator=sriov.namespace,
+        resource=pool.resource_name,
+        node_labels=labels,
+        # A range of VFs can be said of a named PF only.
+        nics=spec.nics.names or (_nics(pool) if spec.vf_range else ()),
+        vf_range=spec.vf_range.spans[0] if spec.vf_range else None,
+        vendor=spec.nics.vendor,
+        device=spec.nics.device,
+        pci=spec.nics.pci,
+        vfs=spec.vfs,
+        priority=spec.priority,
+        mtu=spec.mtu,
+        device_type=spec.device_type,
+        e_switch_mode=spec.e_switch_mode,
+        link_type=spec.link_type,
+        rdma=spec.rdma,
+        vhost_net=spec.vhost_net,
+        exclude_topology=spec.exclude_topology,
+    )
+
+
+def _resource(pool: Pool, sriov: SriovOperator) -> DevicePluginResource:
+    spec: SriovPoolSpec = pool.intent.spec
+    return DevicePluginResource(
+        subject=pool.intent.subject,
+        origins=_origins(pool),
+        prefix=sriov.prefix,
+        resource=pool.resource_name,
+        # The device ids of VFs differ from those of their PF, so the PF is named instead.
+        nics=_nics(pool),
+        vf_range=spec.vf_range.spans[0] if spec.vf_range else None,
+        vendor=spec.nics.vendor,
+        pci=spec.nics.pci,
+        device_type=spec.device_type,
+        link_type=spec.link_type,
+        rdma=spec.rdma,
+        vhost_net=spec.vhost_net,
+        exclude_topology=spec.exclude_topology,
+    )
+
+
+def _nics(pool: Pool) -> tuple[str, ...]:
+    return tuple(sorted({nic for nics in pool.members.values() for nic in nics}))
+
+
+_PATHS: Final[tuple[tuple[str, FieldPath], ...]] = (
+    ("", ()),
+    ("name", ("metadata", "name")),
+    ("node_labels", ("spec", "nodes")),
+    ("nics", ("spec", "nics")),
+    ("vf_range", ("spec", "vfRange")),
+    ("vendor", ("spec", "nics", "vendor")),
+    ("device", ("spec", "nics", "device")),
+    ("pci", ("spec", "nics", "pci")),
+    ("vfs", ("spec", "vfs")),
+    ("priority", ("spec", "priority")),
+    ("mtu", ("spec", "mtu")),
+    ("device_type", ("spec", "deviceType")),
+    ("e_switch_mode", ("spec", "eSwitchMode")),
+    ("link_type", ("spec", "linkType")),
+    ("rdma", ("spec", "rdma")),
+    ("vhost_net", ("spec", "vhostNet")),
+    ("exclude_topology", ("spec", "excludeTopology")),
+)
+
+
+def _origins(pool: Pool) -> tuple[Origin, ...]:
+    intent = pool.intent
+    said = intent.spec.resource_name is not None
+    field: FieldPath = ("spec", "resourceName") if said else ("metadata", "name")
+    named = Origin("resource", intent, field, "" if said else "named after the pool")
+    unsaid = {name for name in ("vendor", "device", "pci") if not getattr(intent.spec.nics, name)}
+    unsaid |= {name for name in ("mtu", "vf_range") if getattr(intent.spec, name) is None}
+    return (named, *(Origin(name, intent, path) for name, path in _PATHS if name not in unsaid))

@@ -1,0 +1,228 @@
+"""Calico-VPP clusters: configuration of the agents, SID pools, BGP, MTU of pods, and SR policies to inject.
+
+Names and JSON keys are those that the agents look up (Calico-VPP 3.32). An SR policy is a plain description
+of one SAFI 73 announcement; it never carries a candidate path name, on which GoBGP before June 2026
+crashes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from compiler.elements.overlay import (
+    BgpConfiguration,
+    BgpPeering,
+    CalicoNodeConfig,
+    CalicoOverlay,
+    CalicoPool,
+    MtuSetting,
+    PolicyInjection,
+)
+from compiler.graph import Element, Scope
+from renderers.origins import renamed
+from renderers.resource import Key, Resource
+
+FAMILY: Final = "kubernetes"
+NAMESPACE: Final = "calico-vpp-dataplane"
+API: Final = "crd.projectcalico.org/v1"
+
+Fields = Mapping[str, tuple[str, ...]]
+"""Paths in the manifest by field of the element."""
+
+NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
+    # The policy is announced when the nodes can take it.
+    ("srpolicy", "sr-policy"): ((FAMILY, "BGPPeer"),),
+}
+REPLACES: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    (FAMILY, "IPPool"): frozenset({"spec.cidr", "spec.blockSize"}),
+    ("srpolicy", "sr-policy"): frozenset({"distinguisher", "color", "endpoint"}),
+}
+
+
+def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
+    """Yield the objects of a Calico-VPP cluster, and the SR policies that its injector announces."""
+    where = str(scope)
+    pools: list[Key] = []
+    for element in elements:
+        match element:
+            case CalicoPool():
+                resource = _pool(where, element)
+                if element.tunnels_only:
+                    pools.append(resource.key)
+                yield resource
+            case CalicoOverlay():
+                yield _config(where, element, tuple(pools))
+                yield from _role(where, element)
+            case BgpConfiguration():
+                spec: dict[str, Any] = {"asNumber": element.asn, "nodeToNodeMeshEnabled": element.node_mesh}
+                fields = {"asn": ("spec.asNumber",), "node_mesh": ("spec.nodeToNodeMeshEnabled",)}
+                yield _object(where, (API, "BGPConfiguration", "default"), spec, element, fields)
+            case BgpPeering():
+                yield _peer(where, element)
+            case MtuSetting():
+                spec = {"calicoNetwork": {"mtu": element.mtu}}
+                fields = {"mtu": ("spec.calicoNetwork.mtu",)}
+                yield _object(
+                    where, ("operator.tigera.io/v1", "Installation", "default"), spec, element, fields
+                )
+            case PolicyInjection():
+                yield _injection(where, element)
+            case CalicoNodeConfig():
+                yield _node_config(where, element)
+
+
+def _object(
+    where: str, what: tuple[str, str, str], spec: dict[str, Any], element: Element, fields: Fields
+) -> Resource:
+    """Return an object of the cluster as a whole; `what` is its API, kind and name."""
+    api, kind, name = what
+    body = {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    return Resource(
+        Key(FAMILY, where, kind, name), body, element.subject, (), renamed(element.origins, fields)
+    )
+
+
+def _pool(where: str, element: CalicoPool) -> Resource:
+    spec: dict[str, Any] = {
+        "cidr": element.cidr,
+        "ipipMode": "Never",
+        "vxlanMode": "Never",
+        "nodeSelector": element.selector,
+    }
+    if element.block_size is not None:
+        spec["blockSize"] = element.block_size
+    if element.tunnels_only:
+        # Otherwise pods get addresses from a pool whose node selector matches.
+        spec["allowedUses"] = ["Tunnel"]
+    else:
+        spec["natOutgoing"] = element.nat_outgoing
+    fields = {
+        "cidr": ("spec.cidr",),
+        "block_size": ("spec.blockSize",),
+        "name": ("metadata.name", "spec.nodeSelector"),
+    }
+    return _object(where, (API, "IPPool", element.name), spec, element, fields)
+
+
+def _config(where: str, element: CalicoOverlay, pools: tuple[Key, ...]) -> Resource:
+    data = {
+        "CALICOVPP_FEATURE_GATES": {"srv6Enabled": True},
+        "CALICOVPP_SRV6": {"localsidPool": element.localsids, "policyPool": element.policies},
+        "CALICOVPP_DEBUG": {"gsoEnabled": False},
+        "CALICOVPP_INTERFACES": {"uplinkInterfaces": [{"interfaceName": element.interface}]},
+    }
+    texts = {name: json.dumps(value) for name, value in data.items()}
+    if element.service_prefixes:
+        texts["SERVICE_PREFIX"] = ",".join(element.service_prefixes)
+    fields = {
+        "localsids": ("data.CALICOVPP_SRV6",),
+        "policies": ("data.CALICOVPP_SRV6",),
+        "interface": ("data.CALICOVPP_INTERFACES",),
+        "service_prefixes": ("data.SERVICE_PREFIX",),
+    }
+    return _config_map(where, "calico-vpp-config", texts, element, fields, pools)
+
+
+def _config_map(
+    where: str,
+    name: str,
+    data: dict[str, str],
+    element: Element,
+    fields: Fields,
+    needs: tuple[Key, ...] = (),
+) -> Resource:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": data,
+    }
+    key = Key(FAMILY, where, "ConfigMap", f"{NAMESPACE}/{name}")
+    return Resource(key, body, element.subject, needs, renamed(element.origins, fields))
+
+
+def _role(where: str, element: CalicoOverlay) -> Iterator[Resource]:
+    """Yield the rights that Calico's IPAM needs inside the agent, and that its manifest does not give."""
+    name = "calico-vpp-ipreservations"
+    group = "rbac.authorization.k8s.io"
+    rules = [
+        {
+            "apiGroups": ["crd.projectcalico.org"],
+            "resources": ["ipreservations"],
+            "verbs": ["get", "list", "watch"],
+        }
+    ]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    origins = tuple(origin for origin in element.origins if not origin.field)
+    key = Key(FAMILY, where, "ClusterRole", name)
+    yield Resource(key, role, element.subject, (), origins)
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": "calico-vpp-node-sa", "namespace": NAMESPACE}],
+    }
+    yield Resource(Key(FAMILY, where, "ClusterRoleBinding", name), binding, element.subject, (key,), origins)
+
+
+def _peer(where: str, element: BgpPeering) -> Resource:
+    address = element.address
+    if element.port:
+        address = f"[{address}]:{element.port}" if ":" in address else f"{address}:{element.port}"
+    spec: dict[str, Any] = {"peerIP": address, "asNumber": element.asn, "nodeSelector": element.selector}
+    if element.secret:
+        name, _, key = element.secret.partition("/")
+        spec["password"] = {"secretKeyRef": {"name": name, "key": key}}
+    fields = {
+        "name": ("metadata.name",),
+        "address": ("spec.peerIP",),
+        "port": ("spec.peerIP",),
+        "asn": ("spec.asNumber",),
+        "selector": ("spec.nodeSelector",),
+        "secret": ("spec.password",),
+    }
+    return _object(where, (API, "BGPPeer", element.name), spec, element, fields)
+
+
+def _node_config(where: str, element: CalicoNodeConfig) -> Resource:
+    """Return the object that one node's agent reads: a YAML document under one key."""
+    names = {"ipv4": "DT4", "ipv6": "DT6"}
+    lines = ["localsids:", *(f'  {names[family]}: "{sid}"' for family, sid in element.localsids)]
+    lines += [f'node: "{element.node}"', "policies:" if element.policies else "policies: []"]
+    for row in element.policies:
+        lines += [f'- bsid: "{row["bsid"]}"', f'  node: "{row["node"]}"', "  segment_list:"]
+        lines += [f'  - "{sid}"' for sid in row["segment_list"]]
+        lines.append(f"  traffic: {row['traffic']}")
+    fields = {"node": ("metadata.name", "data.srv6"), "localsids": ("data.srv6",), "policies": ("data.srv6",)}
+    return _config_map(
+        where, f"srv6-config-{element.node}", {"srv6": "\n".join(lines) + "\n"}, element, fields
+    )
+
+
+def _injection(where: str, element: PolicyInjection) -> Resource:
+    spec = {
+        "afi": 2,
+        "safi": 73,
+        "distinguisher": element.distinguisher,
+        "color": element.color,
+        "endpoint": element.endpoint,
+        "next_hop": element.next_hop,
+        "bsid": element.bsid,
+        "preference": element.preference,
+        "priority": element.priority,
+        "lists": [
+            {
+                "weight": weight,
+                "segments": [
+                    {"sid": hop.sid} if hop.behavior is None else {"sid": hop.sid, "behavior": hop.behavior}
+                    for hop in hops
+                ],
+            }
+            for weight, hops in element.lists
+        ],
+    }
+    name = f"{element.distinguisher} {element.color} {element.endpoint}"
+    return Resource(Key("srpolicy", where, "sr-policy", name), spec, element.subject, (), element.origins)

@@ -1,0 +1,229 @@
+"""Where the overlay's checks draw the line; the texts of all diagnostics are in tests/golden/errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.overlays import (
+    BASE,
+    CALICO,
+    CALICO_BASE,
+    CLUSTER,
+    CORE,
+    FACTS,
+    UNDERLAY,
+    calico_node,
+    node,
+    policy,
+    specs,
+)
+from tests.support import build
+
+EVERYONE = {"headends": "{clusters: [core]}", "endpoints": "{nodes: {names: [w2]}}"}
+FAR = (
+    CLUSTER.replace("edge", "far")
+    .replace("10.64.", "10.65.")
+    .replace("fd64:", "fd65:")
+    .replace("fcdd::", "fcde::")
+    .replace("cafe:1", "cafe:3")
+)
+
+
+def meshed(*texts: str) -> list[str]:
+    return [text.replace("srv6: {", "srv6: {mesh: all, ") for text in texts]
+
+
+def test_the_base_is_free_of_complaints() -> None:
+    assert build(*BASE, policy()).diagnostics == ()
+    assert build(*CALICO_BASE, policy(**EVERYONE)).diagnostics == ()
+
+
+@pytest.mark.parametrize("plane", ["bgp", "kubernetes"])
+def test_vpp_takes_both_control_planes(plane: str) -> None:
+    assert (
+        build(*BASE[:-1], CLUSTER.replace("controlPlane: kubernetes", f"controlPlane: {plane}")).codes == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "codes"),
+    [
+        ("3.32.0", []),
+        ("v3.32.1", []),
+        ("4.0", []),
+        ("3.31.9", ["IC2611"]),
+        ("3.32.0-rc1", []),
+        ("v3", ["IC2611"]),
+    ],
+)
+def test_calico_vpp_must_be_recent(version: str, codes: list[str]) -> None:
+    cluster = CALICO.replace("calicoVpp: 3.32.0", f"calicoVpp: {version}")
+    assert build(UNDERLAY, calico_node(1), calico_node(2), cluster).codes == codes
+
+
+@pytest.mark.parametrize(("version", "codes"), [("3.32.0", ["IC2601"]), ("3.23.0-te", []), (None, [])])
+def test_the_kubernetes_control_plane_of_calico_is_one_build(version: str | None, codes: list[str]) -> None:
+    said = f"versions: {{calicoVpp: {version}}}" if version else "versions: {}"
+    cluster = CALICO.replace("controlPlane: bgp", "controlPlane: kubernetes").replace(
+        "versions: {calicoVpp: 3.32.0}", said
+    )
+    built = build(UNDERLAY, calico_node(1), calico_node(2), cluster)
+    assert built.codes == codes
+    assert built.warnings == []
+
+
+def test_linux_without_an_overlay_is_fine() -> None:
+    cluster = CLUSTER.replace("dataplane: vpp", "dataplane: linux").replace(
+        '  srv6: {localsids: "fcdd::/48", policies: "cafe:1::/112"}\n', ""
+    )
+    assert build(*BASE[:-1], cluster).codes == []
+
+
+def test_clusters_of_one_mesh_may_lie_side_by_side() -> None:
+    assert build(UNDERLAY, node(1), node(2, "far"), *meshed(CLUSTER, FAR)).codes == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "joined", "codes"),
+    [
+        ("10.65.0.0/16", "10.64.128.0/17", "mesh", ["IC2606"]),
+        ("10.65.0.0/16", "10.64.128.0/17", "apart", []),  # pods of clusters that never meet
+        ("cafe:3::/112", "cafe:1::8000/113", "mesh", ["IC2606"]),
+        ("cafe:3::/112", "cafe:1::8000/113", "apart", []),
+        ("fcde::/48", "fcdd::/49", "apart", ["IC2606"]),  # SIDs share the underlay
+        ("fcde::/48", "fcbb:0:2::/64", "apart", ["IC2606"]),
+        ("cafe:3::/112", "fcdd:0:0:7::/112", "apart", ["IC2606"]),  # a BSID must not be routed
+        ("cafe:3::/112", "fd00:0:1::/64", "apart", ["IC2606"]),
+        ("fd65::/48", "fd11::/16", "apart", ["IC2606"]),  # node addresses
+    ],
+)
+def test_address_space_is_shared_by_underlay_and_mesh(
+    old: str, new: str, joined: str, codes: list[str]
+) -> None:
+    texts = (CLUSTER, FAR.replace(old, new))
+    built = build(UNDERLAY, node(1), node(2, "far"), *(meshed(*texts) if joined == "mesh" else texts))
+    assert sorted(set(built.codes)) == codes, str(built)
+
+
+def test_services_may_be_the_same_in_all_clusters_but_not_those_of_pods() -> None:
+    said = "  serviceCidrs: {ipv4: 10.96.0.0/16}\n"
+    assert build(UNDERLAY, node(1), node(2, "far"), *meshed(CLUSTER + said, FAR + said)).codes == []
+    taken = "  serviceCidrs: {ipv4: 10.64.0.0/20}\n"
+    assert build(UNDERLAY, node(1), node(2, "far"), *meshed(CLUSTER, FAR + taken)).codes == ["IC2606"]
+
+
+def test_meshed_calico_clusters_share_the_supernet_and_nodes_get_different_blocks() -> None:
+    far = (
+        CALICO.replace("core", "far")
+        .replace("10.80.", "10.81.")
+        .replace("fd80:", "fd81:")
+        .replace("cafe:2", "cafe:4")
+        .replace("nodes: {names: [w1]}", "nodes: {all: true}")
+    )
+    texts = (UNDERLAY, node(1, "core"), node(2, "far"), *meshed(CALICO, far))
+    built = build(*texts)
+    assert built.codes == []
+    assert built.compiled.allocated is not None
+    assert len(set(built.compiled.allocated.localsids.values())) == 2
+    alone = build(UNDERLAY, node(1, "core"), node(2, "far"), CALICO, far)
+    assert alone.codes == ["IC2606"], "without a mesh they must not share it"
+
+
+def test_a_loopback_may_lie_in_the_locator_of_its_own_router_only() -> None:
+    assert build(UNDERLAY.replace("fd00:0:1::1", "fcbb:0:1::ff"), *BASE[1:]).codes == []
+    assert build(UNDERLAY.replace("fd00:0:1::1", "fcbb:0:2::ff"), *BASE[1:]).codes == ["IC2606"]
+
+
+def test_the_block_of_the_underlay_holds_locators_and_localsids() -> None:
+    assert build(UNDERLAY.replace("mtu: 9000", 'mtu: 9000\n  block: "fc00::/8"'), *BASE[1:]).codes == []
+    assert set(build(UNDERLAY.replace("mtu: 9000", 'mtu: 9000\n  block: "fcdd::/32"'), *BASE[1:]).codes) == {
+        "IC2607"
+    }
+
+
+@pytest.mark.parametrize(("most", "codes"), [(3, []), (2, ["IC2635"])])
+def test_the_weakest_headend_limits_the_list(most: int, codes: list[str]) -> None:
+    assert (
+        sorted(
+            set(
+                build(
+                    UNDERLAY, node(1), node(2), node(3, more=f"  maxSids: {most}\n"), CLUSTER, policy()
+                ).codes
+            )
+        )
+        == codes
+    )
+
+
+@pytest.mark.parametrize(
+    ("router", "limits", "codes"),
+    [
+        ("p1", "{segmentsLeft: 2}", []),
+        ("p1", "{segmentsLeft: 1}", ["IC2636"]),
+        ("p2", "{segmentsLeft: 1}", []),
+        ("p2", "{endPop: 3}", []),
+        ("p2", "{endPop: 2}", ["IC2636"]),
+    ],
+)
+def test_routers_on_the_way_limit_the_list(router: str, limits: str, codes: list[str]) -> None:
+    underlay = UNDERLAY.replace(f"name: {router},", f"name: {router}, maxSids: {limits},")
+    both = "\n    - {name: a, explicit: [{segments: [{router: p1}, {router: p2}]}]}\n"
+    assert build(underlay, *BASE[1:], policy(both)).codes == codes
+
+
+def test_policies_with_different_traffic_do_not_collide() -> None:
+    one, two = policy(steer="{pods: [ipv4]}"), policy(name="six", steer="{pods: [ipv6]}")
+    assert build(*BASE, one, two).codes == []
+    assert build(*BASE, policy(), two).codes == ["IC2634"]
+    assert (
+        build(
+            *BASE, policy(), policy(name="back", headends="{sites: [dc2]}", endpoints="{sites: [dc1]}")
+        ).codes
+        == []
+    )
+
+
+def test_a_policy_out_of_use_collides_with_nothing() -> None:
+    underlay = UNDERLAY.replace("name: p1,", "name: p1, state: drain,")
+    other = policy("\n    - {name: a, explicit: [{segments: [{router: p2}]}]}\n", name="spare")
+    built = build(underlay, *BASE[1:], policy(), other)
+    assert built.codes == []
+    assert built.warnings == ["IC2633"]
+
+
+def test_the_same_prefix_is_steered_once() -> None:
+    said = "{pods: [], prefixes: [192.0.2.0/24]}"
+    assert build(*BASE, policy(steer=said), policy(name="again", steer=said)).codes == ["IC2634"]
+
+
+@pytest.mark.parametrize(
+    ("heads", "codes"),
+    [
+        ("{clusters: [core]}", []),
+        ("{nodes: {names: [w1]}}", []),  # all but the endpoint itself, which sends nothing to itself
+        ("{nodes: {names: [w2]}}", ["IC2638"]),
+    ],
+)
+def test_calico_takes_policies_for_all_headends_only(heads: str, codes: list[str]) -> None:
+    assert build(*CALICO_BASE, policy(**EVERYONE | {"headends": heads})).codes == codes
+
+
+def test_facts_of_other_families_are_not_needed() -> None:
+    half = FACTS.replace(', dt6: "fcff:0:0:2::6"', "")
+    ipv4 = policy(**EVERYONE, steer="{pods: [ipv4]}")
+    assert build(*CALICO_BASE[:-1], half, ipv4).codes == []
+    assert build(*CALICO_BASE[:-1], half, policy(**EVERYONE)).codes == ["IC2642"]
+
+
+def test_without_policies_calico_needs_no_facts() -> None:
+    built = build(*CALICO_BASE[:-1])
+    assert built.codes == []
+    assert specs(built, CORE, "sr-policy") == {}
+
+
+def test_a_pinned_mtu_stands_in_for_an_underlay() -> None:
+    alone = "kind: Node\nmetadata: {name: w1}\nspec: {labels: {cluster: core}, ipv6: 'fd11::1'}\n"
+    assert build(alone, CALICO).codes == ["IC2616"]
+    built = build(alone, CALICO + "  podMtu: 1400\n")
+    assert built.codes == []
+    assert specs(built, CORE, "Installation")["default"]["spec"] == {"calicoNetwork": {"mtu": 1400}}

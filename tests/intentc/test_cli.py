@@ -1,0 +1,148 @@
+"""The command as a user meets it: exit codes, what goes to which stream, and that nothing is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intentc.cli import COMMANDS, run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Return a fresh repository as `intentc init` makes it, and stand in it."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def test_every_command_has_a_module_and_a_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as stop:
+            run([name, "--help"])
+        assert stop.value.code == 0
+        assert f"intentc {name}" in capsys.readouterr().out
+
+
+def test_init_refuses_to_overwrite(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (repository / "intentc.yaml").read_bytes()
+    assert run(["init"]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert (repository / "intentc.yaml").read_bytes() == before
+
+
+def test_from_init_to_an_empty_plan(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate"]) == 0
+    assert run(["plan"]) == 2
+    assert "to create" in capsys.readouterr().out
+    assert not (repository / "rendered").exists(), "a plan changes nothing"
+    assert run(["apply", "--yes"]) == 0
+    assert (repository / "rendered").is_dir()
+    assert run(["plan"]) == 0
+    assert "nothing to change" in capsys.readouterr().out
+
+
+def test_a_change_is_shown_field_by_field_with_its_line(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", "--yes"]) == 0
+    policy = repository / "intent" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("            - router: p1\n", ""))
+    capsys.readouterr()
+    assert run(["plan"]) == 2
+    out = capsys.readouterr().out
+    assert "SRv6Policy/east-to-west" in out
+    assert "intent/policy.yaml:" in out
+    assert "→" in out or "- " in out
+
+
+def test_drift_is_planned_back(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", "--yes"]) == 0
+    victim = next(path for path in sorted((repository / "rendered").rglob("policy*.jsonl")))
+    kept = victim.read_bytes()
+    victim.unlink()
+    assert run(["plan"]) == 2
+    assert run(["apply", "--yes"]) == 0
+    assert victim.read_bytes() == kept
+
+
+def test_errors_name_place_code_and_hint(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = repository / "intent" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("color: 100", "colour: 100"))
+    assert run(["validate"]) == 1
+    err = capsys.readouterr().err
+    assert "intent/policy.yaml:11:3: error[IC1020]: unknown field 'colour'" in err
+    assert "did you mean 'color'?" in err
+    assert run(["validate", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert {"IC1020", "IC1021"} == {entry["code"] for entry in found}
+
+
+def test_a_missing_lease_names_the_command(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "intentc.lock").unlink()
+    assert run(["plan"]) == 1
+    assert "intentc ledger update" in capsys.readouterr().err
+
+
+def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["plan"]) == 1
+    assert "intentc init" in capsys.readouterr().err
+
+
+def test_apply_asks_and_without_a_terminal_does_nothing(repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert run(["apply"]) == 1
+    assert "apply --yes" in capsys.readouterr().err
+    assert not (repository / "rendered").exists()
+
+
+def test_the_brake_stops_a_mass_deletion_until_it_is_approved(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", "--yes"]) == 0
+    (repository / "intent" / "policy.yaml").unlink()
+    cluster = repository / "intent" / "cluster.yaml"
+    text = cluster.read_text()
+    cluster.write_text(text[: text.index("  srv6:")])
+    assert run(["ledger", "update"]) == 0
+    capsys.readouterr()
+    assert run(["apply", "--yes"]) == 1
+    refused = capsys.readouterr().err
+    assert "refused: the plan deletes" in refused
+    approvals = [word.removeprefix("approve it with ") for line in refused.splitlines() for word in [line.partition("approve it with ")[2].split(" ")[0]] if word]
+    assert run(["apply", "--yes", *(part for name in approvals for part in ("--allow-delete", name))]) == 0
+    assert run(["plan"]) == 0
+
+
+def test_plan_json_is_stable(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "--format", "json"]) == 2
+    first = capsys.readouterr().out
+    assert run(["plan", "--format", "json"]) == 2
+    assert capsys.readouterr().out == first
+    assert json.loads(first)["summary"]["create"] > 0
+
+
+def test_render_of_one_scope_equals_its_part_of_the_whole(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["render"]) == 0
+    whole = [line for line in capsys.readouterr().out.splitlines() if '"scope": "node/edge/worker-1"' in line]
+    assert run(["render", "--scope", "node/edge/worker-1"]) == 0
+    assert capsys.readouterr().out.splitlines() == whole
+    assert whole
+    assert run(["render", "--scope", "node/edge/worker-9"]) == 1
+    assert "no such scope" in capsys.readouterr().err
+
+
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "ic2001"]) == 0
+    assert "IC2001" in capsys.readouterr().out
+    assert run(["explain", "IC9999"]) == 1
+
+
+def test_version_from_a_process() -> None:
+    done = subprocess.run([sys.executable, "-m", "intentc", "--version"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.startswith("intentc ")

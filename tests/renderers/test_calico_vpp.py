@@ -1,0 +1,185 @@
+"""What Calico-VPP clusters are told, judged by Calico's own CRDs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from compiler.graph import Scope
+from tests.crds import need_crds, problems
+from tests.overlays import CALICO, CALICO_BASE, CORE, UNDERLAY, calico_node, node, policy, resources, specs
+from tests.support import Built, build
+
+TE = policy(headends="{clusters: [core]}", endpoints="{nodes: {names: [w2]}}")
+KUBERNETES = CALICO.replace("controlPlane: bgp", "controlPlane: kubernetes").replace(
+    "  versions: {calicoVpp: 3.32.0}\n", ""
+)
+ONE = "\n    - {name: one, explicit: [{segments: [{router: p1}]}]}\n"
+
+
+@pytest.fixture
+def built() -> Built:
+    return build(*CALICO_BASE, TE)
+
+
+def test_calico_objects_fit_their_crds(built: Built) -> None:
+    need_crds()
+    checked = [
+        item for item in resources(built, CORE) if item.spec.get("apiVersion") == "crd.projectcalico.org/v1"
+    ]
+    assert {item.key.type for item in checked} == {"IPPool", "BGPPeer", "BGPConfiguration"}
+    assert {str(item.key): problems(item.spec) for item in checked if problems(item.spec)} == {}
+
+
+def test_the_agents_are_told_in_json(built: Built) -> None:
+    data = specs(built, CORE, "ConfigMap")["calico-vpp-dataplane/calico-vpp-config"]["data"]
+    assert json.loads(data["CALICOVPP_FEATURE_GATES"]) == {"srv6Enabled": True}
+    assert json.loads(data["CALICOVPP_SRV6"]) == {"localsidPool": "fcff::/48", "policyPool": "cafe:2::/119"}
+    assert json.loads(data["CALICOVPP_INTERFACES"]) == {"uplinkInterfaces": [{"interfaceName": "eth1"}]}
+    assert json.loads(data["CALICOVPP_DEBUG"]) == {"gsoEnabled": False}
+    assert data["SERVICE_PREFIX"] == "10.96.0.0/16,fd97::/112"
+
+
+def test_sid_pools_are_named_after_nodes_and_hold_no_pods(built: Built) -> None:
+    pools = specs(built, CORE, "IPPool")
+    assert set(pools) == {
+        "default-ipv4-ippool",
+        "default-ipv6-ippool",
+        "sr-localsids-pool-w1",
+        "sr-localsids-pool-w2",
+        "sr-policies-pool",
+    }
+    mine = pools["sr-localsids-pool-w1"]["spec"]
+    assert mine == {
+        "cidr": "fcff:0:0:1::/64",
+        "ipipMode": "Never",
+        "vxlanMode": "Never",
+        "nodeSelector": "kubernetes.io/hostname == 'w1'",
+        "allowedUses": ["Tunnel"],
+    }
+    shared = pools["sr-policies-pool"]["spec"]
+    assert (shared["cidr"], shared["blockSize"], shared["nodeSelector"]) == ("cafe:2::/119", 122, "!all()")
+    assert "allowedUses" not in pools["default-ipv4-ippool"]["spec"]
+
+
+def test_the_pool_of_a_node_is_named_as_kubernetes_knows_it() -> None:
+    named = calico_node(1) + "  hostname: host-one\n"
+    pools = specs(build(UNDERLAY, named, calico_node(2), CALICO), CORE, "IPPool")
+    assert (
+        pools["sr-localsids-pool-host-one"]["spec"]["nodeSelector"] == "kubernetes.io/hostname == 'host-one'"
+    )
+
+
+def test_peers_have_ports_selectors_and_passwords_by_reference(built: Built) -> None:
+    peers = specs(built, CORE, "BGPPeer")
+    assert peers["injector"]["spec"] == {
+        "peerIP": "[fd22::ffff]:1179",
+        "asNumber": 64512,
+        "nodeSelector": "kubernetes.io/hostname in { 'w1' }",
+    }
+    assert peers["rr"]["spec"]["peerIP"] == "192.0.2.9"
+    assert peers["rr"]["spec"]["password"] == {"secretKeyRef": {"name": "bgp", "key": "rr"}}
+
+
+def test_agents_may_read_reservations(built: Built) -> None:
+    (role,) = specs(built, CORE, "ClusterRole").values()
+    (binding,) = specs(built, CORE, "ClusterRoleBinding").values()
+    assert role["rules"][0]["resources"] == ["ipreservations"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"][0]["name"] == "calico-vpp-node-sa"
+
+
+def test_the_mtu_of_pods_is_said_since_calico_does_not_know_srv6(built: Built) -> None:
+    assert specs(built, CORE, "Installation")["default"]["spec"] == {"calicoNetwork": {"mtu": 9000 - 96}}
+
+
+def test_an_injected_policy_is_what_the_agents_accept(built: Built) -> None:
+    policies = specs(built, CORE, "sr-policy")
+    assert set(policies) == {"4 100 fd11::2", "6 100 fd11::2"}
+    for spec in policies.values():
+        assert (spec["afi"], spec["safi"], spec["next_hop"], spec["preference"]) == (2, 73, "fd22::ffff", 200)
+        assert spec["priority"] > 10, "the nodes' own policies carry 10, and the highest wins"
+        assert (spec["distinguisher"], spec["color"]) not in {(0, 4), (0, 6)}
+        assert "name" not in json.dumps(spec), "a candidate path name crashes GoBGP"
+        behavior = {4: 19, 6: 18}[spec["distinguisher"]]
+        for item in spec["lists"]:
+            *transit, last = item["segments"]
+            assert last == {"sid": f"fcff:0:0:2::{spec['distinguisher']}", "behavior": behavior}
+            assert all(set(hop) == {"sid"} for hop in transit)
+        assert sorted(item["weight"] for item in spec["lists"]) == [1, 3]
+    bsids = {spec["bsid"] for spec in policies.values()}
+    assert len(bsids) == 2
+    assert all(bsid.startswith(("cafe:2::2", "cafe:2::3")) for bsid in bsids), "not where Calico draws"
+
+
+def test_only_the_active_candidate_is_injected() -> None:
+    drained = UNDERLAY.replace("name: p1,", "name: p1, state: drain,")
+    built = build(drained, *CALICO_BASE[1:], TE)
+    assert specs(built, CORE, "sr-policy") == {}
+    assert built.warnings == ["IC2633"]
+
+
+def test_each_headend_cluster_of_a_mesh_injects() -> None:
+    far = (
+        CALICO.replace("core", "far")
+        .replace("10.80.", "10.81.")
+        .replace("fd80:", "fd81:")
+        .replace("cafe:2", "cafe:4")
+        .replace("nodes: {names: [w1]}", "nodes: {all: true}")
+    )
+    texts = [text.replace("srv6: {", "srv6: {mesh: all, ") for text in (CALICO, far)]
+    both = policy(headends="{clusters: [core, far]}", endpoints="{nodes: {names: [w2]}}")
+    built = build(UNDERLAY, calico_node(1), calico_node(2), node(3, "far"), *texts, CALICO_BASE[-1], both)
+    assert (
+        set(specs(built, CORE, "sr-policy"))
+        == set(specs(built, Scope("cluster", "far"), "sr-policy"))
+        != set()
+    )
+
+
+def configs(built: Built) -> dict[str, Any]:
+    reader = YAML(typ="safe", pure=True)
+    found = specs(built, CORE, "ConfigMap")
+    return {
+        name.rpartition("/")[2]: reader.load(spec["data"]["srv6"])
+        for name, spec in found.items()
+        if "srv6" in spec["data"]
+    }
+
+
+def test_the_kubernetes_control_plane_pins_everything() -> None:
+    built = build(
+        *CALICO_BASE[:-2],
+        KUBERNETES,
+        policy(ONE, headends="{nodes: {names: [w1]}}", endpoints="{nodes: {names: [w2]}}"),
+    )
+    found = configs(built)
+    assert set(found) == {"srv6-config-w1", "srv6-config-w2"}
+    one, two = found["srv6-config-w1"], found["srv6-config-w2"]
+    assert list(one) == ["localsids", "node", "policies"]
+    assert one["node"] == "w1"
+    assert all(sid.startswith("fcff:0:0:1::") for sid in one["localsids"].values())
+    by_traffic = {row["traffic"]: row for row in one["policies"]}
+    assert by_traffic["IPv4"]["node"] == "fd11::2"
+    assert by_traffic["IPv4"]["segment_list"] == ["fcbb:0:1::1", two["localsids"]["DT4"]]
+    assert by_traffic["IPv6"]["segment_list"] == ["fcbb:0:1::1", two["localsids"]["DT6"]]
+    assert [row["segment_list"] for row in two["policies"]] == [
+        [one["localsids"]["DT4"]],
+        [one["localsids"]["DT6"]],
+    ], "headends may differ"
+    assert "sr-policies-pool" not in specs(built, CORE, "IPPool")
+
+
+def test_every_field_that_a_person_chose_is_explained(built: Built) -> None:
+    for item in resources(built, CORE):
+        assert item.origins, item.key
+        assert all(origin.intent is not None for origin in item.origins)
+    config = next(item for item in resources(built, CORE) if item.key.name.endswith("/calico-vpp-config"))
+    assert {origin.field for origin in config.origins} >= {
+        "data.CALICOVPP_SRV6",
+        "data.CALICOVPP_INTERFACES",
+        "data.SERVICE_PREFIX",
+    }

@@ -1,0 +1,91 @@
+"""Each example is a golden case: it compiles without a word, and renders exactly the tree that lies in tests/golden/examples."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from intentc.plan_text import lines, summary
+from intentc.session import Session, begin
+from intentc.work import prepare
+from reconciler.apply import apply
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/intentc.yaml"))
+GOLDEN = ROOT / "tests" / "golden" / "examples"
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
+def example(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of an example, made the working directory, so that places are written relative to it."""
+    source: Path = request.param
+    folder = tmp_path / source.name
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def opened(folder: Path) -> Session:
+    """Compile an example, which must be free of errors."""
+    session = begin(Path())
+    assert session.compiled.graph is not None, [str(entry) for entry in session.report.sorted()]
+    return session
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Return every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_there_are_examples() -> None:
+    assert {path.name for path in EXAMPLES} >= {"two-datacentres", "upf-sriov"}
+
+
+def test_an_example_says_nothing_but_notes(example: Path) -> None:
+    found = opened(example).report.sorted()
+    assert [entry for entry in found if entry.severity != "note"] == []
+
+
+def test_an_example_renders_what_was_reviewed(example: Path, update_golden: bool) -> None:
+    session = opened(example)
+    work = prepare(session)
+    text = "\n".join([*(line.text for line in lines(work.plan)), summary(work.plan)]) + "\n"
+    assert not apply(work.plan, work.drivers).failed
+    found = {"plan.txt": text, **{f"rendered/{name}": body for name, body in tree(example / "rendered").items()}}
+    golden = GOLDEN / example.name
+    if update_golden:
+        shutil.rmtree(golden, ignore_errors=True)
+        for name, body in found.items():
+            (golden / name).parent.mkdir(parents=True, exist_ok=True)
+            (golden / name).write_text(body)
+    expected = tree(golden)
+    assert sorted(found) == sorted(expected)
+    for name, body in found.items():
+        assert body == expected[name], f"{name} differs; if that is meant: make golden, and review the change"
+
+
+def test_the_plan_after_an_apply_is_empty(example: Path) -> None:
+    first = prepare(opened(example))
+    assert first.plan.actions
+    assert not apply(first.plan, first.drivers).failed
+    second = prepare(opened(example))
+    assert second.plan.actions == ()
+
+
+def test_the_ledger_of_an_example_is_up_to_date(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from intentc.cli import run
+
+    before = (example / "intentc.lock").read_bytes()
+    assert run(["ledger", "update", "--check"]) == 0, capsys.readouterr().out
+    assert (example / "intentc.lock").read_bytes() == before
+
+
+def test_no_rendered_value_is_a_placeholder(example: Path) -> None:
+    session = opened(example)
+    work = prepare(session)
+    for action in work.plan.actions:
+        text = str(action.resource.spec).lower()
+        for word in ("placeholder", "todo", "changeme", "<none>", "known after", "undefined"):
+            assert word not in text, f"{action.key}: {word}"
