@@ -1,1 +1,1 @@
-"""Benchmarks: CPU seconds and peak memory of whole processes, as ratios where machines differ. `make bench`."""
+"""Benchmarks (`make bench`): CPU seconds and peak memory of whole processes, ratios where machines differ."""

@@ -30,7 +30,9 @@ def networks(root: Path, count: int, sites: int = 4) -> None:
 
 
 def _site(site: int) -> Iterator[str]:
-    ports = "\n".join(f"    - {{nic: ens1f0, fabric: dc{site}, switch: leaf1, port: 'Ethernet{{n}}'}}" for _ in range(1))
+    ports = "\n".join(
+        f"    - {{nic: ens1f0, fabric: dc{site}, switch: leaf1, port: 'Ethernet{{n}}'}}" for _ in range(1)
+    )
     yield f"""kind: Fabric
 metadata:
   name: dc{site}

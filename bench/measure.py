@@ -23,7 +23,9 @@ def draw(root: Path) -> None:
     """Write the ledger of a generated repository (not part of what is measured)."""
     report = Report()
     repository, texts = open_repository(root, report)
-    resolved = check_intent(repository.project, repository.intents, repository.facts, report) if repository else None
+    resolved = (
+        check_intent(repository.project, repository.intents, repository.facts, report) if repository else None
+    )
     if resolved is None:
         sys.exit(as_text(report.sorted()[:5], texts))
     (root / "intentc.lock").write_text(write_ledger(update(resolved, Ledger(), None, report)))

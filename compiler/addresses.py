@@ -100,6 +100,8 @@ def share(spec: VirtualNetworkSpec, subnet: Subnet, cluster: str) -> Share:
 def block_share(block: IPNetwork, whole: Share | None = None) -> BlockShare:
     """Return what a node hands out of its block: what pods may get, without the node's own address."""
     low, high = hosts(block)
+    if block.max_prefixlen - block.prefixlen < 2:  # noqa: PLR2004 -- host-local refuses blocks of two addresses
+        return BlockShare(block, address(low, block.version), ())
     free = [(low, high)] if whole is None else list(whole.free((low, high)))
     spans = [(max(first, low + 1), last) for first, last in free if last > low]
     return BlockShare(block, address(low, block.version), tuple(spans))

@@ -1,4 +1,4 @@
-"""Entry of the command. It answers `--version` itself, so that scripts which only ask for it wait for nothing else."""
+"""Entry of the command; it answers `--version` itself, since that is asked often and needs nothing else."""
 
 import sys
 
@@ -10,7 +10,7 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"intentc {__version__}\n")
         return 0
-    from intentc.cli import run  # noqa: PLC0415 -- the point of this module
+    from intentc.cli import run
 
     return run()
 

@@ -25,19 +25,21 @@ COMMANDS: Final[dict[str, str]] = {
     "graph": "draw topology and dependencies as SVG or HTML",
     "schema": "print JSON Schema for editors",
 }
-"""Every command, in the order of the help; each has a module `intentc.commands.NAME` with `arguments` and `run`."""
+"""Every command, in the order of the help: a module of intentc.commands with `arguments` and `run`."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser; commands add their own arguments when they are chosen."""
     top = argparse.ArgumentParser(
         prog="intentc",
-        description="Network intent in git becomes one reviewed change on nodes, in Kubernetes and in the fabric.",
+        description="Network intent in git becomes one change on nodes, in Kubernetes and in the fabric.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:\n" + "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items()),
     )
     top.add_argument("--version", action="version", version=f"intentc {__version__}")
-    top.add_argument("-C", dest="root", type=Path, default=Path(), metavar="DIR", help="repository (default: here)")
+    top.add_argument(
+        "-C", dest="root", type=Path, default=Path(), metavar="DIR", help="repository (default: here)"
+    )
     top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
     top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return top
@@ -55,7 +57,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         return command(options.parse_args(given.rest))
     except KeyboardInterrupt:
-        sys.stderr.write("\nintentc: interrupted; what was applied so far stays, run plan to see what is left\n")
+        sys.stderr.write(
+            "\nintentc: interrupted; what was applied so far stays, run plan to see what is left\n"
+        )
         return 1
     except BrokenPipeError:
         # The reader (less, head) has gone: nobody is left to tell.
@@ -65,7 +69,6 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _tune_collector() -> None:
     """Collect garbage rarely: a compile makes many objects that all live to its end."""
-    import gc  # noqa: PLC0415 -- not needed for --version
+    import gc
 
     gc.set_threshold(100_000, 50, 50)
-

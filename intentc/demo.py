@@ -24,7 +24,8 @@ def main() -> int:
             return code
     code = _show(["plan"])
     if code == 0:
-        sys.stdout.write(f"\nWhat was applied lies below {FOLDER / 'rendered'}; change a line of {FOLDER / 'intent'} and plan again.\n")
+        sys.stdout.write(f"\nWhat was applied lies below {FOLDER / 'rendered'}.\n")
+        sys.stdout.write(f"Change a line below {FOLDER / 'intent'}, and plan again.\n")
     return code
 
 

@@ -6,21 +6,33 @@ Lines carry their colour as a word (`Line.style`), so that the same text serves 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
 from intent.model import Origin
-from reconciler.plan import ABSENT, Action, Change, Operation, Plan
+from reconciler.plan import ABSENT, Action, Operation, Plan
 from renderers.resource import Resource
 
 SIGNS: Final[dict[Operation, str]] = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-STYLES: Final[dict[Operation, str]] = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red"}
+WORDS: Final[dict[Operation, str]] = {
+    "create": "to create",
+    "update": "to change",
+    "replace": "to replace",
+    "delete": "to delete",
+}
+STYLES: Final[dict[Operation, str]] = {
+    "create": "green",
+    "update": "yellow",
+    "replace": "magenta",
+    "delete": "red",
+}
 _FEW: Final = 3
 _GROUPS: Final = 40
 _DESTROYED: Final = 60
-_WIDTH: Final = 100
+_WIDTH: Final = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +45,7 @@ class Line:
 
 def summary(plan: Plan) -> str:
     """Return the counts on one line."""
-    words = {"create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete"}
-    counts = [f"{plan.counts[operation]:,} {word}" for operation, word in words.items() if plan.counts[operation]]
+    counts = [f"{plan.counts[name]:,} {word}" for name, word in WORDS.items() if plan.counts[name]]
     parts = [", ".join(counts) or "nothing to change", f"{plan.unchanged:,} unchanged"]
     if plan.views:
         parts.append(f"{plan.views:,} views to write")
@@ -45,12 +56,16 @@ def lines(plan: Plan, *, full: bool = False) -> Iterator[Line]:
     """Yield the text of a plan; `full` leaves nothing out."""
     real = [action for action in plan.actions if not action.view]
     if real:
-        yield from _destroyed([action for action in real if action.operation in ("delete", "replace")], full=full)
+        yield from _destroyed(
+            [action for action in real if action.operation in ("delete", "replace")], full=full
+        )
         yield from _documents([action for action in real if action.operation != "delete"], full=full)
     views = [action for action in plan.actions if action.view]
     if full and views:
         yield Line("views (other forms of the same, for people)", "bold")
-        yield from (Line(f"  {SIGNS[view.operation]} {_name(view.resource)}", STYLES[view.operation]) for view in views)
+        yield from (
+            Line(f"  {SIGNS[view.operation]} {_name([view])}", STYLES[view.operation]) for view in views
+        )
         yield Line()
 
 
@@ -58,11 +73,14 @@ def _destroyed(actions: list[Action], *, full: bool) -> Iterator[Line]:
     if not actions:
         return
     yield Line("destroyed", "bold")
-    shown = actions if full else actions[:_DESTROYED]
-    for action in shown:
-        word = "replace" if action.operation == "replace" else "delete"
-        yield Line(f"  {SIGNS[action.operation]} {word:7} {_name(action.resource)}   {action.subject}: {action.reason}", STYLES[action.operation])
-    yield from _rest(len(actions) - len(shown), "objects")
+    alike = _alike(actions, lambda action: (f"{action.subject}: {action.reason}",))
+    shown = alike if full else alike[:_DESTROYED]
+    for group, (why,) in shown:
+        word = "replace" if group[0].operation == "replace" else "delete"
+        yield Line(
+            f"  {SIGNS[group[0].operation]} {word:7} {_name(group)}   {why}", STYLES[group[0].operation]
+        )
+    yield from _rest(len(alike) - len(shown), "kinds of objects")
     yield Line()
 
 
@@ -74,11 +92,12 @@ def _documents(actions: list[Action], *, full: bool) -> Iterator[Line]:
     for name, group in shown:
         place = _place(group)
         yield Line(f"{name}{'   ' + place if place else ''}", "bold")
-        for action in group:
-            if action.operation != "create" or full:
-                yield Line(f"  {SIGNS[action.operation]} {_name(action.resource)}", STYLES[action.operation])
-                if action.operation != "create":
-                    yield from _changes(action)
+        for alike, body in _alike(
+            [action for action in group if full or action.operation != "create"], _changes
+        ):
+            operation = alike[0].operation
+            yield Line(f"  {SIGNS[operation]} {_name(alike)}", STYLES[operation])
+            yield from (Line(f"      {row}") for row in body)
         if not full:
             yield from _created([action for action in group if action.operation == "create"])
         yield Line()
@@ -87,44 +106,96 @@ def _documents(actions: list[Action], *, full: bool) -> Iterator[Line]:
 
 def _created(actions: list[Action]) -> Iterator[Line]:
     """Say what is new, a few by name, many by number."""
+
     def kind(action: Action) -> tuple[str, str]:
         return action.key.family, action.key.type
 
-    for (family, name), group in groupby(sorted(actions, key=lambda action: (kind(action), action.key)), key=kind):
+    for (family, name), group in groupby(
+        sorted(actions, key=lambda action: (kind(action), action.key)), key=kind
+    ):
         keys = [action.key for action in group]
         scopes = sorted({key.scope for key in keys})
         where = scopes[0] if len(scopes) == 1 else f"{len(scopes)} scopes"
-        what = ", ".join(key.name for key in keys) if len(keys) <= _FEW and len(scopes) == 1 else f"× {len(keys):,}"
+        what = (
+            ", ".join(key.name for key in keys)
+            if len(keys) <= _FEW and len(scopes) == 1
+            else f"× {len(keys):,}"
+        )
         yield Line(f"  + {family:10} {where:24} {name} {what}", STYLES["create"])
 
 
-def _changes(action: Action) -> Iterator[Line]:
-    for change in action.changes:
-        place = _why(action.after, change.path)
-        if isinstance(change.before, str) and isinstance(change.after, str) and "\n" in change.before + change.after:
-            yield Line(f"      {change.path}:")
-            diff = difflib.unified_diff(change.before.splitlines(), change.after.splitlines(), lineterm="", n=1)
-            yield from (Line(f"        {row}", "green" if row[0] == "+" else "red" if row[0] == "-" else "") for row in list(diff)[2:])
-        else:
-            yield Line(f"      {change.path}: {_change(change)}{'   ' + place if place else ''}")
+def _alike(
+    actions: Iterable[Action], body: Callable[[Action], Iterable[str]]
+) -> list[tuple[list[Action], tuple[str, ...]]]:
+    """Put together what happens alike to objects of one name in several scopes, with what to say of it."""
+    groups: dict[tuple[Any, ...], list[Action]] = {}
+    for action in actions:
+        key = action.key
+        groups.setdefault((action.operation, key.family, key.type, key.name, tuple(body(action))), []).append(
+            action
+        )
+    return [(group, place[-1]) for place, group in groups.items()]
 
 
-def _change(change: Change) -> str:
-    if change.before is ABSENT:
-        return f"+ {_value(change.after)}"
-    if change.after is ABSENT:
-        return f"- {_value(change.before)}"
-    return f"{_value(change.before)} → {_value(change.after)}"
+def _changes(action: Action) -> Iterator[str]:
+    """Yield what differs, each with the line of intent behind it; a new object says nothing more."""
+    if action.before is None or action.after is None:
+        return
+    for path, old, new in _differences("", action.before.spec, action.after.spec):
+        place = _why(action.after, path)
+        for row in _rows(path, old, new):
+            yield f"{row}{'   ' + place if place else ''}"
+            place = ""
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the fields that differ; a list is one field, since its items have no names."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        yield path, old, new
+        return
+    for name in sorted({*old, *new}):
+        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
+        if before != after:
+            yield from _differences(f"{path}.{name}" if path else name, before, after)
+
+
+def _rows(path: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, list) and isinstance(new, list):
+        before, after = [_value(item) for item in old], [_value(item) for item in new]
+        yield from (f"{path}: - {text}" for text in before if text not in after)
+        yield from (f"{path}: + {text}" for text in after if text not in before)
+        if sorted(before) == sorted(after):
+            yield f"{path}: another order"
+    elif isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
+        yield f"{path}:"
+        yield from (
+            "  " + row
+            for row in list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1))[2:]
+        )
+    elif old is ABSENT:
+        yield f"{path}: + {_value(new)}"
+    elif new is ABSENT:
+        yield f"{path}: - {_value(old)}"
+    else:
+        yield f"{path}: {_value(old)} → {_value(new)}"
 
 
 def _value(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    """Write a value on one line, as YAML would in flow form."""
+    if isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{name}: {_value(item)}" for name, item in sorted(value.items())) + "}"
+    elif isinstance(value, list):
+        text = "[" + ", ".join(map(_value, value)) + "]"
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
-def _name(resource: Resource) -> str:
-    key = resource.key
-    return f"{key.family:10} {key.scope:24} {key.type} {key.name}"
+def _name(actions: list[Action]) -> str:
+    """Name objects that are alike: family, where, type, name."""
+    key = actions[0].key
+    where = key.scope if len(actions) == 1 else f"{len(actions)} × {key.scope.partition('/')[0]}"
+    return f"{key.family:10} {where:24} {key.type} {key.name}"
 
 
 def _document(action: Action) -> str:
@@ -141,14 +212,23 @@ def _place(actions: Iterable[Action]) -> str:
     return ""
 
 
-def _why(resource: Resource | None, path: str) -> str:
-    """Return the line of intent behind one field: that of the longest field that holds it."""
-    best: Origin | None = None
-    for origin in resource.origins if resource else ():
-        holds = not origin.field or path == origin.field or path.startswith(f"{origin.field}.")
-        if holds and (best is None or len(origin.field) > len(best.field)):
-            best = origin
-    return f"{best.span}{' (' + best.rule + ')' if best.rule else ''}" if best else ""
+def _why(resource: Resource, path: str) -> str:
+    """Return the line of intent behind a field: of the closest field around it, the own document first."""
+    own = "/".join(resource.subject.split("/")[:2])
+
+    def rank(origin: Origin) -> tuple[int, bool]:
+        return min(len(origin.field), len(path)), origin.intent.subject == own
+
+    near = [origin for origin in resource.origins if _meet(origin.field, path)]
+    if not near:
+        return ""
+    best = max(near, key=rank)
+    return f"{best.span}{' (' + best.rule + ')' if best.rule else ''}"
+
+
+def _meet(field: str, path: str) -> bool:
+    """Say whether one of two fields holds the other."""
+    return not field or f"{path}.".startswith(f"{field}.") or field.startswith(f"{path}.")
 
 
 def _rest(number: int, what: str) -> Iterator[Line]:

@@ -28,7 +28,9 @@ class Session:
 
 def add_format(parser: argparse.ArgumentParser) -> None:
     """Add `--format text|json`."""
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for machines")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="text for people, json for machines"
+    )
 
 
 def begin(root: Path) -> Session:
@@ -56,6 +58,11 @@ def tell(session: Session, form: str = "text") -> None:
 
 
 def _total(report: Report) -> str:
-    counts = {severity: sum(entry.severity == severity for entry in report.sorted()) for severity in ("error", "warning")}
-    words = [f"{number} {severity}{'s' if number > 1 else ''}" for severity, number in counts.items() if number]
+    counts = {
+        severity: sum(entry.severity == severity for entry in report.sorted())
+        for severity in ("error", "warning")
+    }
+    words = [
+        f"{number} {severity}{'s' if number > 1 else ''}" for severity, number in counts.items() if number
+    ]
     return f"{', '.join(words)}; `intentc explain CODE` says more\n" if words else ""

@@ -20,8 +20,8 @@ def show(lines: Iterable[Line]) -> None:
     if not sys.stdout.isatty():
         sys.stdout.writelines(f"{line.text}\n" for line in lines)
         return
-    from rich.console import Console  # noqa: PLC0415 -- only terminals pay for it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     for line in lines:
@@ -44,26 +44,33 @@ class Display:
     def __enter__(self) -> Self:
         """Begin to draw, where there is a terminal."""
         if sys.stderr.isatty():
-            from rich.console import Console  # noqa: PLC0415 -- only terminals pay for it
-            from rich.progress import Progress  # noqa: PLC0415
+            from rich.console import Console
+            from rich.progress import Progress
 
             self.progress = Progress(console=Console(stderr=True))
             self.progress.start()
-            self.tasks = {target: self.progress.add_task(target, total=total) for target, total in self.totals.items()}
+            self.tasks = {
+                target: self.progress.add_task(target, total=total) for target, total in self.totals.items()
+            }
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Leave the last state on the screen."""
         if self.progress:
             self.progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        text = ""
         match event:
             case Started(target, phase, actions):
                 text = f"{target}: {self.phases[phase]}: {actions:,} objects"
             case Retrying(target, phase, attempt, wait, why):
-                text = f"{target}: {self.phases[phase]}: attempt {attempt} failed ({why}); again in {wait:g} s"
+                text = (
+                    f"{target}: {self.phases[phase]}: attempt {attempt} failed ({why}); again in {wait:g} s"
+                )
             case Finished(target, phase, outcomes):
                 failed = sum(outcome.status != "done" for outcome in outcomes)
                 text = f"{target}: {self.phases[phase]}: done{f', {failed} not done' if failed else ''}"

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any, Final
-from uuid import NAMESPACE_DNS, UUID, uuid5
+from uuid import NAMESPACE_DNS, uuid5
 
-NAMESPACE: Final = uuid5(NAMESPACE_DNS, "intentc.dev")
+NAMESPACE: Final = str(uuid5(NAMESPACE_DNS, "intentc.dev"))
 TAG: Final = "intentc"
 """Mark of ownership on all that can carry a tag."""
 _X, _Y, _STEP_X, _STEP_Y = 290, 80, 200, 70
@@ -34,23 +35,21 @@ class Primitive:
 
 def template_id(fabric: str, label: str) -> str:
     """Return the id of a template."""
-    return str(_template_uuid(fabric, label))
+    return _child(NAMESPACE, f"{fabric}/{label}")
 
 
 def template(
     fabric: str, label: str, primitives: Iterable[Primitive], description: str = ""
 ) -> dict[str, Any]:
     """Return a template with all its policies."""
-    root = _template_uuid(fabric, label)
-    steps = [(uuid5(root, _path(index, step)), step) for index, step in enumerate(primitives)]
+    root = template_id(fabric, label)
+    steps = [(_child(root, _path(index, step)), step) for index, step in enumerate(primitives)]
     positions: dict[str, list[int]] = {}
     below = [
         policy for at, (own, step) in enumerate(steps) for policy in _pipeline(own, step, (at, 0), positions)
     ]
     batch = {
-        **_policy(
-            str(root), label, "batch", {"subpolicies": [f"{uuid5(own, 'pipeline')}" for own, _ in steps]}
-        ),
+        **_policy(root, label, "batch", {"subpolicies": [_child(own, "pipeline") for own, _ in steps]}),
         "description": description,
         "tags": [TAG],
         "user_data": json.dumps({"isSausage": True, "positions": positions}, separators=(",", ":")),
@@ -59,8 +58,11 @@ def template(
     return {"policies": [batch, *below]}
 
 
-def _template_uuid(fabric: str, label: str) -> UUID:
-    return uuid5(NAMESPACE, f"{fabric}/{label}")
+def _child(parent: str, name: str) -> str:
+    """Return the UUIDv5 of a name (RFC 9562 §5.5), as `uuid.uuid5` does, without its objects on the way."""
+    mark = sha1(bytes.fromhex(parent.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(mark[16], 16) & 3]
+    return f"{mark[:8]}-{mark[8:12]}-5{mark[13:16]}-{variant}{mark[17:20]}-{mark[20:32]}"
 
 
 def _path(index: int, step: Primitive) -> str:
@@ -68,18 +70,18 @@ def _path(index: int, step: Primitive) -> str:
 
 
 def _pipeline(
-    own: UUID, step: Primitive, place: tuple[int, int], positions: dict[str, list[int]]
+    own: str, step: Primitive, place: tuple[int, int], positions: dict[str, list[int]]
 ) -> Iterator[dict[str, Any]]:
     """Yield the pipeline of a primitive, the primitive, and all below it."""
     column, row = place
-    positions[str(own)] = [_X + _STEP_X * column, _Y + _STEP_Y * row, 1]
-    children = [(uuid5(own, _path(index, child)), child) for index, child in enumerate(step.children)]
-    second = str(uuid5(own, "batch")) if children else None
-    steps = {"first_subpolicy": str(own), "second_subpolicy": second, "resolver": None}
-    yield _policy(str(uuid5(own, "pipeline")), f"{step.name} (pipeline)", "pipeline", steps)
-    yield _policy(str(own), step.name, step.type, dict(step.attributes))
+    positions[own] = [_X + _STEP_X * column, _Y + _STEP_Y * row, 1]
+    children = [(_child(own, _path(index, child)), child) for index, child in enumerate(step.children)]
+    second = _child(own, "batch") if children else None
+    steps = {"first_subpolicy": own, "second_subpolicy": second, "resolver": None}
+    yield _policy(_child(own, "pipeline"), f"{step.name} (pipeline)", "pipeline", steps)
+    yield _policy(own, step.name, step.type, dict(step.attributes))
     if second:
-        below = {"subpolicies": [str(uuid5(child, "pipeline")) for child, _ in children]}
+        below = {"subpolicies": [_child(child, "pipeline") for child, _ in children]}
         yield _policy(second, f"{step.name} (batch)", "batch", below)
     for index, (child, primitive) in enumerate(children):
         yield from _pipeline(child, primitive, (column + index, row + 1), positions)

@@ -134,7 +134,8 @@ def long_names() -> Resolved:
                 document(
                     "Cluster",
                     long * 4,
-                    "{nodes: {all: true}, dataplane: vpp, controlPlane: kubernetes, podCidrs: {ipv4: 10.0.0.0/16}}",
+                    "{nodes: {all: true}, dataplane: vpp, controlPlane: kubernetes, "
+                    "podCidrs: {ipv4: 10.0.0.0/16}}",
                 ),
                 document(
                     "Fabric",

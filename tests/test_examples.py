@@ -1,4 +1,4 @@
-"""Each example is a golden case: it compiles without a word, and renders exactly the tree that lies in tests/golden/examples."""
+"""Each example is a golden case: it compiles without complaint and renders what lies in golden/examples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from intentc.cli import run
 from intentc.plan_text import lines, summary
 from intentc.session import Session, begin
 from intentc.work import prepare
@@ -27,8 +28,8 @@ def example(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return folder
 
 
-def opened(folder: Path) -> Session:
-    """Compile an example, which must be free of errors."""
+def opened() -> Session:
+    """Compile the example in the working directory, which must be free of errors."""
     session = begin(Path())
     assert session.compiled.graph is not None, [str(entry) for entry in session.report.sorted()]
     return session
@@ -36,24 +37,32 @@ def opened(folder: Path) -> Session:
 
 def tree(folder: Path) -> dict[str, str]:
     """Return every file below a folder."""
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_there_are_examples() -> None:
     assert {path.name for path in EXAMPLES} >= {"two-datacentres", "upf-sriov"}
 
 
-def test_an_example_says_nothing_but_notes(example: Path) -> None:
-    found = opened(example).report.sorted()
+@pytest.mark.usefixtures("example")
+def test_an_example_says_nothing_but_notes() -> None:
+    found = opened().report.sorted()
     assert [entry for entry in found if entry.severity != "note"] == []
 
 
-def test_an_example_renders_what_was_reviewed(example: Path, update_golden: bool) -> None:
-    session = opened(example)
+def test_an_example_renders_what_was_reviewed(example: Path, *, update_golden: bool) -> None:
+    session = opened()
     work = prepare(session)
     text = "\n".join([*(line.text for line in lines(work.plan)), summary(work.plan)]) + "\n"
     assert not apply(work.plan, work.drivers).failed
-    found = {"plan.txt": text, **{f"rendered/{name}": body for name, body in tree(example / "rendered").items()}}
+    found = {
+        "plan.txt": text,
+        **{f"rendered/{name}": body for name, body in tree(example / "rendered").items()},
+    }
     golden = GOLDEN / example.name
     if update_golden:
         shutil.rmtree(golden, ignore_errors=True)
@@ -66,24 +75,24 @@ def test_an_example_renders_what_was_reviewed(example: Path, update_golden: bool
         assert body == expected[name], f"{name} differs; if that is meant: make golden, and review the change"
 
 
-def test_the_plan_after_an_apply_is_empty(example: Path) -> None:
-    first = prepare(opened(example))
+@pytest.mark.usefixtures("example")
+def test_the_plan_after_an_apply_is_empty() -> None:
+    first = prepare(opened())
     assert first.plan.actions
     assert not apply(first.plan, first.drivers).failed
-    second = prepare(opened(example))
+    second = prepare(opened())
     assert second.plan.actions == ()
 
 
 def test_the_ledger_of_an_example_is_up_to_date(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from intentc.cli import run
-
     before = (example / "intentc.lock").read_bytes()
     assert run(["ledger", "update", "--check"]) == 0, capsys.readouterr().out
     assert (example / "intentc.lock").read_bytes() == before
 
 
-def test_no_rendered_value_is_a_placeholder(example: Path) -> None:
-    session = opened(example)
+@pytest.mark.usefixtures("example")
+def test_no_rendered_value_is_a_placeholder() -> None:
+    session = opened()
     work = prepare(session)
     for action in work.plan.actions:
         text = str(action.resource.spec).lower()

@@ -232,13 +232,22 @@ def check_leases(allocated: Allocated, report: Report) -> None:
                 "the facts are older than the pool: apply, wait for the agent, and capture them again; "
                 "or pin the pool with pins.localsids of the node",
             )
-    blocks = {str(block): node for (node, _), block in allocated.pods.items()}
     for intent in resolved.of("SRv6Policy").values():
         for index, prefix in enumerate(intent.spec.steer.prefixes):
-            if str(prefix) in blocks:
+            found = next(
+                (
+                    (node, block)
+                    for (node, _), block in allocated.pods.items()
+                    if _inside(prefix, block)
+                ),
+                None,
+            )
+            if found:
+                node, block = found
+                word = "is" if prefix == block else f"lies in {block},"
                 report.error(
                     "IC2649",
                     intent.span("spec", "steer", "prefixes", index),
-                    f"{prefix} is the pod block of node {blocks[str(prefix)]!r}, which is steered already",
+                    f"{prefix} {word} the pod block of node {node!r}, which is steered already",
                     "leave it out; steer.pods covers it",
                 )

@@ -117,6 +117,8 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
             spec = offer.network.spec
             if isinstance(offer.attachment, OverlayAttachment) or not spec.subnets:
                 continue
+            if spec.ipam.mode in ("central", "hostLocal") and offer.network.overlay_clusters:
+                _report_both(offer, report)
             if spec.ipam.mode == "hostLocal":
                 _check_host_local(offer, resolved, report)
             elif spec.ipam.mode == "central":
@@ -126,6 +128,24 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
             else:
                 continue
             _check_enough(offer, pods.get((offer.cluster, offer.network.name), []), resolved, report)
+
+
+def _report_both(offer: Offer, report: Report) -> None:
+    """Nodes hand out blocks of a subnet over the overlay, and know nothing of who else hands out the subnet."""
+    network = offer.network
+    overlay = next(
+        index
+        for index, item in enumerate(network.spec.attachments)
+        if isinstance(item, OverlayAttachment)
+    )
+    report.error(
+        "IC2363",
+        network.intent.span(*offer.path),
+        f"addresses of network {network.name!r} would be handed out twice: by the IPAM of its VFs, and by each "
+        "node over the overlay",
+        "make two networks, each with subnets of its own, and join them by a VirtualNetworkRouter or a zone",
+        [Related(network.intent.span("spec", "attachments", overlay), "the overlay")],
+    )
 
 
 def _check_host_local(offer: Offer, resolved: Resolved, report: Report) -> None:

@@ -2,13 +2,15 @@
 
 Networks meet in zones: one zone, or two that import each other. Pods of clusters meet over the mesh, and
 never meet networks, whose zones are tables of their own. An external connection leads out of its zone.
+To reach each other, places also need a family and a medium in common; to be isolated, it is not enough that
+they lack one today.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from compiler.resolved import Resolved
+from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.assertion import AssertionSpec, Pair, Place
 from intent.model import Intent
@@ -51,6 +53,8 @@ def check_assertions(resolved: Resolved, report: Report) -> None:
 def _check_reach(intent: Intent, pair: Pair, resolved: Resolved, report: Report) -> None:
     one, two = spot(pair.source, resolved), spot(pair.destination, resolved)
     verdict = judge(one, two, resolved)
+    if verdict.forth and verdict.back and (why := _gap(one, two, resolved)):
+        verdict = Verdict(forth=False, back=False, why=why)
     if not (verdict.forth and verdict.back):
         text = f"assertion {intent.name!r} fails: {one.text} does not reach {two.text}: {verdict.why}"
         path: FieldPath = ("spec", "reach")
@@ -114,6 +118,48 @@ def judge(one: Spot, two: Spot, resolved: Resolved) -> Verdict:
     if one.zone == two.zone:
         return Verdict(forth=True, back=True, why=f"both are in zone {one.zone!r}")
     return _judge_zones(one.zone, two.zone, resolved)
+
+
+def _gap(one: Spot, two: Spot, resolved: Resolved) -> str:
+    """Say what two places lack that zones and meshes let meet; empty where traffic has a way."""
+    if one.cluster and two.cluster:
+        first, second = (resolved.clusters[name].spec.pod_cidrs for name in (one.cluster, two.cluster))
+        common = (first.ipv4 and second.ipv4) or (first.ipv6 and second.ipv6)
+        return "" if common else "their pods have no address family in common"
+    first, *others = [resolved.networks[spot.network] for spot in (one, two) if spot.network]
+    second = others[0] if others else None
+    if second is None:
+        return "" if _routed(first) else f"nobody routes {first.name!r} to the fabric: it has no gateway there"
+    if first is second:
+        return "" if _on_wire(first) else _parted(first, first, resolved)
+    versions = [{subnet.cidr.version for subnet in network.spec.subnets} for network in (first, second)]
+    if not versions[0] & versions[1]:
+        return "they have no address family in common"
+    if _routed(first) and _routed(second):
+        return ""
+    if first.overlay_clusters and second.overlay_clusters:
+        return _parted(first, second, resolved)
+    bare = next(network for network in (first, second) if not _routed(network))
+    return f"{bare.name!r} has no gateway" if _on_wire(bare) else f"{bare.name!r} is on the overlay only"
+
+
+def _on_wire(network: Network) -> bool:
+    """Say whether anything takes part over NICs and switch ports."""
+    return any(attachment.type != "overlay" for attachment in network.spec.attachments)
+
+
+def _routed(network: Network) -> bool:
+    """Say whether somebody routes what is on the wire."""
+    return _on_wire(network) and network.spec.gateway != "none"
+
+
+def _parted(one: Network, two: Network, resolved: Resolved) -> str:
+    """Say which clusters no tunnel joins, of those whose pods take part over the overlay."""
+    for first in one.overlay_clusters:
+        for second in two.overlay_clusters:
+            if first != second and second not in resolved.clusters[first].mesh:
+                return f"no tunnel joins clusters {first!r} and {second!r}, which are in no common mesh"
+    return ""
 
 
 def _judge_pods(one: Spot, two: Spot, resolved: Resolved) -> Verdict:

@@ -28,7 +28,6 @@ def check_calico_paths(
             continue
         _headends(intent, cluster, (heads, tuple(nodes)), resolved, report)
         _injectors(intent, cluster, resolved, report)
-        _pins(intent, cluster, nodes, report)
         for node in nodes:
             _facts(intent, cluster, node, resolved, report)
 
@@ -96,22 +95,6 @@ def _injectors(intent: Intent, cluster: Cluster, resolved: Resolved, report: Rep
                 f"cluster {name!r} has no injector to announce policy {intent.name!r}",
                 "set spec.bgp.injector to the next hop of the announcements",
                 [Related(intent.span("metadata", "name"), "the policy")],
-            )
-
-
-def _pins(intent: Intent, cluster: Cluster, nodes: list[str], report: Report) -> None:
-    """Calico draws BSIDs from the first half of the pool, so a pin there would meet one of them some day."""
-    if cluster.spec.srv6 is None or cluster.spec.srv6.policies.prefixlen > 127:  # noqa: PLR2004 -- a single address has no half
-        return
-    drawn = next(cluster.spec.srv6.policies.subnets(1))
-    for node in nodes:
-        pin = intent.spec.bsids.get(node)
-        if pin and (pin in drawn or pin + 1 in drawn):
-            report.error(
-                "IC2646",
-                intent.span("spec", "bsids", node),
-                f"BSID {pin} lies in {drawn}, from which Calico draws",
-                "pin one of the second half of the pool",
             )
 
 

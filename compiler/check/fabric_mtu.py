@@ -45,14 +45,14 @@ def check_mtu(resolved: Resolved, report: Report) -> None:
     _check_fixed_ports(resolved, report)
 
 
-def _too_large(small: Link, large: Link, report: Report, reason: str = "") -> None:
-    """Report that `large` does not fit through `small`."""
-    arithmetic = reason or f"{large.mtu} > {small.mtu}"
+def _too_large(small: Link, large: Link, report: Report, header: int = 0) -> None:
+    """Report that `large`, with a header around it, does not fit through `small`."""
+    total = f"{large.mtu} + {header} (VXLAN) = {large.mtu + header}" if header else f"{large.mtu}"
     report.error(
         "IC2220",
         large.span,
-        f"{large.what} has MTU {large.mtu}, {small.what} {small.mtu}: {arithmetic}",
-        f"lower this one to {small.mtu}, or raise {small.what}",
+        f"{large.what} has MTU {large.mtu}, {small.what} {small.mtu}: {total} > {small.mtu}",
+        f"lower this one to {small.mtu - header}, or raise {small.what}",
         [Related(small.span, f"{small.what}: {small.mtu}")],
     )
 
@@ -61,7 +61,6 @@ def _check_fabric(name: str, resolved: Resolved, report: Report) -> None:
     """Check that what server ports take fits into VXLAN."""
     intent = resolved.fabrics[name]
     spec: FabricSpec = intent.spec
-    room = spec.defaults.underlay_mtu - VXLAN
     stated: list[tuple[str, int, FieldPath]] = [
         ("the default of server ports", spec.defaults.port_mtu, ("spec", "defaults", "portMtu"))
     ]
@@ -75,21 +74,12 @@ def _check_fabric(name: str, resolved: Resolved, report: Report) -> None:
         for index, port in enumerate(switch.ports)
         if port.mtu
     ]
+    underlay = spec.defaults.underlay_mtu
     for what, mtu, path in stated:
-        if mtu > room:
-            report.error(
-                "IC2220",
-                intent.span(*path),
-                f"{what} has MTU {mtu}, the underlay of fabric {name!r} {spec.defaults.underlay_mtu}: "
-                f"{mtu} + {VXLAN} (VXLAN) = {mtu + VXLAN} > {spec.defaults.underlay_mtu}",
-                f"lower it to {room}, or raise defaults.underlayMtu",
-                [
-                    Related(
-                        intent.span("spec", "defaults", "underlayMtu"),
-                        f"underlay: {spec.defaults.underlay_mtu}",
-                    )
-                ],
-            )
+        if mtu + VXLAN > underlay:
+            span = intent.span("spec", "defaults", "underlayMtu")
+            room = Link(f"the underlay of fabric {name!r}", underlay, span)
+            _too_large(room, Link(what, mtu, intent.span(*path)), report, VXLAN)
 
 
 def _check_pool(pool: Pool, resolved: Resolved, report: Report) -> Link | None:
@@ -151,38 +141,40 @@ def _port(port: Port, resolved: Resolved) -> Link:
 def _check_network(
     network: Network, mtu: int, vfs: dict[str, Link | None], resolved: Resolved, report: Report
 ) -> None:
-    own = Link(f"network {network.name!r}", mtu, network.intent.span("spec", "mtu"))
     for attachment in network.spec.attachments:
         for pool in pools_of(attachment):
             limit = vfs.get(pool)
             if limit and mtu > limit.mtu:
-                _too_large(limit, own, report)
+                _too_large(limit, _network(network, mtu), report)
                 return
     for fabric in network.fabrics:
         intent = resolved.fabrics[fabric]
         underlay = intent.spec.defaults.underlay_mtu
         if mtu + VXLAN > underlay:
-            room = Link(
-                f"the underlay of fabric {fabric!r}", underlay, intent.span("spec", "defaults", "underlayMtu")
-            )
-            _too_large(room, own, report, f"{mtu} + {VXLAN} (VXLAN) = {mtu + VXLAN} > {underlay}")
+            span = intent.span("spec", "defaults", "underlayMtu")
+            room = Link(f"the underlay of fabric {fabric!r}", underlay, span)
+            _too_large(room, _network(network, mtu), report, VXLAN)
+
+
+def _network(network: Network, mtu: int) -> Link:
+    return Link(f"network {network.name!r}", mtu, network.intent.span("spec", "mtu"))
 
 
 def _check_fixed_ports(resolved: Resolved, report: Report) -> None:
     """Check networks with an MTU of their own against the fixed ports that they are on."""
     told: set[str] = set()
+    links: dict[Port, Link] = {}
     for use in ports_in_use(resolved):
         network = resolved.networks[use.network]
         if network.spec.mtu and use.network not in told and _fixed(use):
             ports = [use.point] if isinstance(use.point, Port) else use.point.members
-            limit = min((_port(port, resolved) for port in ports), key=lambda link: link.mtu)
+            for port in ports:
+                if port not in links:
+                    links[port] = _port(port, resolved)
+            limit = min((links[port] for port in ports), key=lambda link: link.mtu)
             if network.spec.mtu > limit.mtu:
                 told.add(use.network)
-                _too_large(
-                    limit,
-                    Link(f"network {use.network!r}", network.spec.mtu, network.intent.span("spec", "mtu")),
-                    report,
-                )
+                _too_large(limit, _network(network, network.spec.mtu), report)
 
 
 def _fixed(use: PortUse) -> bool:

@@ -5,14 +5,15 @@ What is wrong in intent is an error. What is drained or down takes its list out 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Final
 
 from compiler.allocated import PODS
 from compiler.check.calico_paths import check_calico_paths
-from compiler.overlay import chosen, families, steered
+from compiler.demand import bsid_pool
+from compiler.overlay import chosen, families, owns_sids, steered
 from compiler.policy import Candidate, PathList, candidates
 from compiler.resolved import Resolved
 from compiler.tunnels import claims
@@ -120,6 +121,13 @@ def _steering(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report:
     ]
     served = {family for cluster in clusters for family in families(cluster, PODS, resolved)}
     for index, prefix in enumerate(steer.prefixes):
+        if prefix in steer.prefixes[:index]:
+            report.error(
+                "IC2639",
+                intent.span("spec", "steer", "prefixes", index),
+                f"policy {intent.name!r} steers {prefix} twice",
+                "leave one of them out",
+            )
         if f"ipv{prefix.version}" not in served:
             report.error(
                 "IC2639",
@@ -143,13 +151,35 @@ def _steering(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report:
             f"policy {intent.name!r} steers nothing",
             "say pods, networks or prefixes that the endpoints have",
         )
-    for node in intent.spec.bsids:
+    _pins(intent, ends, resolved, report)
+
+
+def _pins(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report: Report) -> None:
+    """Check pinned BSIDs: what lies outside our pool can be neither told from foreign ones nor observed."""
+    several = Counter(node for node, *_ in steered(intent, resolved))
+    for node, pin in intent.spec.bsids.items():
         if node not in ends:
             report.error(
                 "IC2645",
                 intent.span("spec", "bsids", node, key=True),
                 f"node {node!r} is no endpoint of policy {intent.name!r}",
                 "pin BSIDs of endpoints only",
+            )
+            continue
+        cluster = resolved.clusters[resolved.servers[node].cluster or ""]
+        overlay = cluster.spec.srv6
+        if overlay is None:
+            continue
+        ours = overlay.policies if owns_sids(cluster) else bsid_pool(cluster, overlay)
+        if pin not in ours or int(pin) + max(several[node], 1) - 1 > int(ours.broadcast_address):
+            drawn = "" if ours == overlay.policies else "; Calico draws from the first half of the pool"
+            each = f", with the {several[node] - 1} behind it," if several[node] > 1 else ""
+            report.error(
+                "IC2646",
+                intent.span("spec", "bsids", node),
+                f"BSID {pin}{each} does not lie in {ours}, the BSIDs of cluster {cluster.name!r} that are ours",
+                f"pin one of {ours}{drawn}",
+                [Related(cluster.intent.span("spec", "srv6", "policies"), "the pool")],
             )
 
 

@@ -81,12 +81,9 @@ def _apstra_network(network: Network, resolved: Resolved, report: Report) -> Non
     fabric = next(
         resolved.fabrics[name] for name in network.fabrics if resolved.fabrics[name].spec.provider == "apstra"
     )
-    mtu, place = (
-        (spec.mtu, intent.span("spec", "mtu"))
-        if spec.mtu
-        else (fabric.spec.defaults.port_mtu, fabric.span("spec", "defaults", "portMtu"))
-    )
+    mtu = spec.mtu or fabric.spec.defaults.port_mtu
     if mtu % 2:
+        place = intent.span("spec", "mtu") if spec.mtu else fabric.span("spec", "defaults", "portMtu")
         report.error(
             "IC2221",
             place,
@@ -195,7 +192,7 @@ def _frr_zones(fabrics: set[str], resolved: Resolved, report: Report) -> None:
             report.warning(
                 "IC2242",
                 vrf.causes[0].span("spec", "networks"),
-                f"zone {name!r} imports routes of zone {other!r}, but FRR 8.4 cannot forward by them between leaves",
+                f"zone {name!r} imports zone {other!r}; FRR 8.4 cannot forward by such routes between leaves",
                 "put the networks into one zone, or use an FRR with downstream VNI and a single VXLAN device",
             )
 

@@ -72,6 +72,16 @@ class Bond(Model):
     system_id: Mac | None = None
     """Pin the LACP system id that both switches of an ESI-LAG show; derived where not said."""
 
+    @model_validator(mode="after")
+    def _unicast(self) -> Self:
+        # RFC 7432 §5: all zeros stand for a single-homed port, all ones are reserved.
+        if self.esi and set(self.esi) in ({"0", ":"}, {"f", ":"}):
+            raise wrong(f"esi {self.esi} is reserved", "leave it out, and it is derived", "esi")
+        if self.system_id and (int(self.system_id[1], 16) % 2 or set(self.system_id) == {"0", ":"}):
+            text = f"systemId {self.system_id} is not the address of one station"
+            raise wrong(text, "its first octet must be even, such as 02", "systemId")
+        return self
+
 
 class Cable(Model):
     """Where the other end of a NIC's cable is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -106,6 +107,10 @@ spec:
         twin = repeated(target.name for target in self.targets)
         if twin:
             raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
+        twin = repeated(normpath(target.path) for target in self.targets)
+        if twin:
+            hint = "each would delete what the other writes"
+            raise wrong(f"two targets write to {twin[1]!r}", hint, "targets", twin[0], "path")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Make the changes of the plan, phase by phase, and read them back. Exit code 0: done, 1: something was not."""
+"""Make the changes of the plan, phase by phase, and read them back (exit code 1: something was not done)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from intentc.terminal import Display
 from intentc.work import Work, prepare
 from reconciler.apply import Result, apply
 from reconciler.brake import Limits, check
+from reconciler.drivers.base import DriverError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--full", action="store_true", help="show every object of the plan")
     parser.add_argument(
-        "--allow-delete", action="append", default=[], metavar="TYPE=N", type=_approval,
+        "--allow-delete",
+        action="append",
+        default=[],
+        metavar="TYPE=N",
+        type=_approval,
         help="approve the deletion of up to N objects of a type, where the deletion brake asks for it",
     )
 
@@ -36,7 +41,11 @@ def run(options: argparse.Namespace) -> int:
     tell(session)
     if session.compiled.graph is None or session.repository is None:
         return 1
-    work = prepare(session)
+    try:
+        work = prepare(session)
+    except DriverError as error:
+        sys.stderr.write(f"intentc: {error}\n")
+        return 1
     present(session, work, full=options.full)
     if not work.plan.actions:
         return 0
@@ -65,7 +74,9 @@ def _report(result: Result, work: Work) -> None:
     for outcome in result.failed:
         places = sorted({str(origin.span) for origin in outcome.action.resource.origins})
         where = f"  because of {', '.join(places[:3])}" if places else ""
-        sys.stderr.write(f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}\n")
+        sys.stderr.write(
+            f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}\n"
+        )
     done = len(result.outcomes) - len(result.failed)
     sys.stdout.write(f"applied {done:,} of {len(work.plan.actions):,}; read back and verified\n")
     if result.failed:

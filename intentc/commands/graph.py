@@ -14,20 +14,34 @@ _DRAW = {"topology": topology_svg, "dependencies": dependencies_svg}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("picture", nargs="?", choices=_DRAW, default="topology", help="which picture (default: topology); HTML holds both")
-    parser.add_argument("--format", choices=("svg", "html"), help="default: what the ending of --out says, else svg")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of standard output")
+    parser.add_argument(
+        "picture",
+        nargs="?",
+        choices=_DRAW,
+        default="topology",
+        help="which picture (default: topology); HTML holds both",
+    )
+    parser.add_argument(
+        "--format", choices=("svg", "html"), help="default: what the ending of --out says, else svg"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write to this file instead of standard output"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command. Names must resolve; ids are not needed, so a missing lease is no reason not to draw."""
+    """Run the command; names must resolve, but a missing lease is no reason not to draw."""
     session = begin(options.root)
     if session.compiled.resolved is None:
         tell(session)
         return 1
     ending = options.out.suffix.lstrip(".") if options.out else ""
     form = options.format or (ending if ending in ("svg", "html") else "svg")
-    text = page_html(session.compiled.resolved) if form == "html" else _DRAW[options.picture](session.compiled.resolved)
+    text = (
+        page_html(session.compiled.resolved)
+        if form == "html"
+        else _DRAW[options.picture](session.compiled.resolved)
+    )
     if options.out is None:
         sys.stdout.write(text)
         return 0

@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     wanted = {root / path: source for path, source in _skeleton(files("intentc") / "skeleton", Path())}
     taken = sorted(str(path) for path in wanted if path.exists())
     if taken:
-        sys.stderr.write(f"intentc: nothing was written, because {taken[0]} is there already\n  hint: choose an empty folder: intentc init DIR\n")
+        sys.stderr.write(f"intentc: nothing was written, because {taken[0]} is there already\n")
+        sys.stderr.write("  hint: choose an empty folder: intentc init DIR\n")
         return 1
     for path, source in sorted(wanted.items()):
         path.parent.mkdir(parents=True, exist_ok=True)

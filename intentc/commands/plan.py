@@ -11,6 +11,7 @@ from intentc.session import Session, add_format, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
 from reconciler.codec import as_json
+from reconciler.drivers.base import DriverError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,11 @@ def run(options: argparse.Namespace) -> int:
         tell(session, options.format)
     if session.compiled.graph is None:
         return 1
-    work = prepare(session)
+    try:
+        work = prepare(session)
+    except DriverError as error:
+        sys.stderr.write(f"intentc: {error}\n")
+        return 1
     if options.format == "json":
         json.dump(as_json(work.plan), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -38,9 +43,20 @@ def run(options: argparse.Namespace) -> int:
 def present(session: Session, work: Work, *, full: bool) -> None:
     """Print a plan for people."""
     name = session.repository.project.name if session.repository else ""
-    show([plan_text.Line(f"plan of project {name} against {', '.join(work.drivers)}", "bold"), plan_text.Line()])
+    show(
+        [
+            plan_text.Line(f"plan of project {name} against {', '.join(work.drivers)}", "bold"),
+            plan_text.Line(),
+        ]
+    )
     show(plan_text.incomplete(work.incomplete))
     show(plan_text.lines(work.plan, full=full))
     if work.untaken:
-        show([plan_text.Line(f"{work.untaken:,} objects go to no target: see `targets` in intentc.yaml", "yellow")])
+        show(
+            [
+                plan_text.Line(
+                    f"{work.untaken:,} objects go to no target: see `targets` in intentc.yaml", "yellow"
+                )
+            ]
+        )
     show([plan_text.Line(plan_text.summary(work.plan), "bold")])

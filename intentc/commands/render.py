@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from compiler.graph import Graph, Scope
+from intent.diagnostics import did_you_mean
 from intentc.session import begin, tell
+from reconciler.apply import apply
 from reconciler.drivers.directory import Directory
 from reconciler.plan import plan
 from renderers import NEEDS, render
@@ -15,8 +19,16 @@ from renderers import NEEDS, render
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write files below this folder instead of JSON lines")
-    parser.add_argument("--scope", action="append", default=[], metavar="SCOPE", help="only this scope, for example node/edge/worker-1; may be repeated")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write files below this folder instead of JSON lines"
+    )
+    parser.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        metavar="SCOPE",
+        help="only this scope, for example node/edge/worker-1; may be repeated",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,24 +41,27 @@ def run(options: argparse.Namespace) -> int:
     scopes = [scope for scope in graph.scopes if not options.scope or str(scope) in options.scope]
     unknown = sorted(set(options.scope) - {str(scope) for scope in scopes})
     if unknown:
-        sys.stderr.write(f"intentc: no such scope: {', '.join(unknown)}\n  hint: scopes: {', '.join(map(str, graph.scopes[:20]))}\n")
+        sys.stderr.write(f"intentc: no such scope: {', '.join(unknown)}\n")
+        sys.stderr.write(f"  hint: {did_you_mean(unknown[0], map(str, graph.scopes))}\n")
         return 1
     if options.out is None:
         for resource in render(graph, scopes):
             json.dump({**resource.key._asdict(), "spec": resource.spec}, sys.stdout, sort_keys=True)
             sys.stdout.write("\n")
         return 0
-    return _write(options.out, list(render(graph, scopes)))
+    return _write(options.out, graph, scopes)
 
 
-def _write(folder: Path, resources: list) -> int:
+def _write(folder: Path, graph: Graph, scopes: list[Scope]) -> int:
+    """Make the folder hold exactly the given scopes; what it holds of others stays."""
     driver = Directory("out", folder)
-    work = plan({"out": resources}, {"out": driver.observe()}, NEEDS)
-    if not work.actions:
-        return 0
-    outcomes = driver.commit(driver.stage(work.actions))
-    failed = [outcome for outcome in outcomes if outcome.status != "done"]
-    for outcome in failed:
+    chosen = {str(scope) for scope in scopes}
+    seen = driver.observe()
+    there = {key: resource for key, resource in seen.resources.items() if key.scope in chosen}
+    work = plan({"out": render(graph, scopes)}, {"out": replace(seen, resources=there)}, NEEDS)
+    result = apply(work, {"out": driver})
+    for outcome in result.failed:
         sys.stderr.write(f"{outcome.action.key}: {outcome.message}\n")
-    sys.stdout.write(f"{len(outcomes) - len(failed)} objects written below {folder}\n")
-    return 1 if failed else 0
+    done = len(result.outcomes) - len(result.failed)
+    sys.stdout.write(f"{done:,} objects written below {folder}, {work.unchanged:,} were there already\n")
+    return 1 if result.failed else 0

@@ -8,6 +8,7 @@ from typing import Final
 from compiler.resolved import Resolved
 from renderers.picture.model import Entry, Marks
 from renderers.picture.scene import Scene
+from renderers.picture.tips import count
 from renderers.picture.traces import Trace
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -41,7 +42,9 @@ def legend(
     """Yield the entries; `left_out` policies are not drawn, `tones` are those of networks."""
     for name, tone in seen.clusters.items():
         cluster = resolved.clusters[name]
-        says = f"{len(cluster.servers)} nodes, {cluster.spec.dataplane}, {cluster.spec.control_plane}"
+        says = (
+            f"{count(len(cluster.servers), 'node')}, {cluster.spec.dataplane}, {cluster.spec.control_plane}"
+        )
         yield Entry("cluster", f"cluster {name}: {says}", tone)
     for tone, (name, ways) in enumerate(policies):
         color = resolved.of("SRv6Policy")[name].spec.color

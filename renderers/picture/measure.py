@@ -54,7 +54,8 @@ def measure(thing: Thing) -> Size:
     lines = tuple(fit(line, SMALL, _ROOM) for line in (*thing.lines, *((f"ports {head}…",) if head else ())))
     symbol = SYMBOL if thing.cluster else 0
     words = max(width(title, TITLE, bold=True) + symbol, *(width(line, SMALL) for line in lines), 0)
-    sides = 2 * _MARGIN * (1.8 if thing.role == "external" else 1)
+    # A cloud is narrower at the height of its words than its rectangle.
+    sides = 2 * _MARGIN + (0.25 * words + _MARGIN if thing.role == "external" else 0)
     across = max(words + sides, sum(room for _, _, room in plugs) + 8, _LEAST)
     down = _TITLE_LINE + _SMALL_LINE * len(lines) + _MARGIN + (PLUG_HEIGHT if plugs else 0)
     if thing.role == "external":

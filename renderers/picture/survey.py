@@ -18,7 +18,7 @@ from renderers.picture.scene import Group, Scene
 from renderers.picture.text import fit, natural
 from renderers.picture.things import externals, routers, servers, switches
 from renderers.picture.ties import cables, exits, implied, links, uplinks
-from renderers.picture.tips import place, words
+from renderers.picture.tips import count, place, words
 
 _ROOM: Final = 320.0
 """Longest title of a frame."""
@@ -71,7 +71,7 @@ def _networks(resolved: Resolved) -> dict[Port, list[str]]:
 def _clusters(resolved: Resolved, tones: Mapping[str, int]) -> Iterator[Group]:
     for name, cluster in resolved.clusters.items():
         spec = cluster.spec
-        says = f"{len(cluster.servers)} nodes, {spec.dataplane}, control plane {spec.control_plane}"
+        says = f"{count(len(cluster.servers), 'node')}, {spec.dataplane}, control plane {spec.control_plane}"
         tip = words(f"Cluster {name}", place(cluster.intent), says)
         yield Group(cluster.intent.subject, "cluster", _heading(f"cluster {name}"), tip, tones[name])
 

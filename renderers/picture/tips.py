@@ -30,6 +30,11 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
+def count(many: int, what: str) -> str:
+    """Write how many there are of something whose plural ends in s."""
+    return f"{many:,} {what}{'' if many == 1 else 's'}"
+
+
 def latency(microseconds: int) -> str:
     """Write a latency as people do."""
     if microseconds >= _MILLISECOND:

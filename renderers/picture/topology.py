@@ -14,7 +14,7 @@ from renderers.picture.place import Placed, around, place_scene
 from renderers.picture.scene import Plug, Scene, Thing
 from renderers.picture.survey import survey
 from renderers.picture.text import fit, natural, width
-from renderers.picture.tips import words
+from renderers.picture.tips import count, words
 from renderers.picture.traces import Trace, edges_of, traces
 from renderers.picture.wiring import Plugs, notes, rings, wire
 
@@ -146,12 +146,11 @@ def _counts(resolved: Resolved) -> str:
     sites = {router.site for router in resolved.underlay.routers.values()}
     sites |= {server.site for server in resolved.servers.values()}
     counts = (
-        (len(sites - {None}), "site", "sites"),
-        (len(resolved.underlay.routers), "SRv6 router", "SRv6 routers"),
-        (len(resolved.fabrics), "fabric", "fabrics"),
-        (len(resolved.switches), "switch", "switches"),
-        (len(resolved.clusters), "cluster", "clusters"),
-        (len(resolved.servers), "server", "servers"),
-        (len(resolved.networks), "network", "networks"),
+        (len(sites - {None}), "site"),
+        (len(resolved.underlay.routers), "SRv6 router"),
+        (len(resolved.fabrics), "fabric"),
+        (len(resolved.clusters), "cluster"),
+        (len(resolved.servers), "server"),
+        (len(resolved.networks), "network"),
     )
-    return " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
+    return " · ".join(count(many, what) for many, what in counts if many)

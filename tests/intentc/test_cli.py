@@ -50,7 +50,9 @@ def test_from_init_to_an_empty_plan(repository: Path, capsys: pytest.CaptureFixt
     assert "nothing to change" in capsys.readouterr().out
 
 
-def test_a_change_is_shown_field_by_field_with_its_line(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_change_is_shown_field_by_field_with_its_line(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["apply", "--yes"]) == 0
     policy = repository / "intent" / "policy.yaml"
     policy.write_text(policy.read_text().replace("            - router: p1\n", ""))
@@ -62,7 +64,7 @@ def test_a_change_is_shown_field_by_field_with_its_line(repository: Path, capsys
     assert "→" in out or "- " in out
 
 
-def test_drift_is_planned_back(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drift_is_planned_back(repository: Path) -> None:
     assert run(["apply", "--yes"]) == 0
     victim = next(path for path in sorted((repository / "rendered").rglob("policy*.jsonl")))
     kept = victim.read_bytes()
@@ -90,20 +92,26 @@ def test_a_missing_lease_names_the_command(repository: Path, capsys: pytest.Capt
     assert "intentc ledger update" in capsys.readouterr().err
 
 
-def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["plan"]) == 1
     assert "intentc init" in capsys.readouterr().err
 
 
-def test_apply_asks_and_without_a_terminal_does_nothing(repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_asks_and_without_a_terminal_does_nothing(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     assert run(["apply"]) == 1
     assert "apply --yes" in capsys.readouterr().err
     assert not (repository / "rendered").exists()
 
 
-def test_the_brake_stops_a_mass_deletion_until_it_is_approved(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_brake_stops_a_mass_deletion_until_it_is_approved(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["apply", "--yes"]) == 0
     (repository / "intent" / "policy.yaml").unlink()
     cluster = repository / "intent" / "cluster.yaml"
@@ -114,12 +122,18 @@ def test_the_brake_stops_a_mass_deletion_until_it_is_approved(repository: Path, 
     assert run(["apply", "--yes"]) == 1
     refused = capsys.readouterr().err
     assert "refused: the plan deletes" in refused
-    approvals = [word.removeprefix("approve it with ") for line in refused.splitlines() for word in [line.partition("approve it with ")[2].split(" ")[0]] if word]
+    approvals = [
+        word.removeprefix("approve it with ")
+        for line in refused.splitlines()
+        for word in [line.partition("approve it with ")[2].split(" ")[0]]
+        if word
+    ]
     assert run(["apply", "--yes", *(part for name in approvals for part in ("--allow-delete", name))]) == 0
     assert run(["plan"]) == 0
 
 
-def test_plan_json_is_stable(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_plan_json_is_stable(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "--format", "json"]) == 2
     first = capsys.readouterr().out
     assert run(["plan", "--format", "json"]) == 2
@@ -127,7 +141,8 @@ def test_plan_json_is_stable(repository: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(first)["summary"]["create"] > 0
 
 
-def test_render_of_one_scope_equals_its_part_of_the_whole(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_render_of_one_scope_equals_its_part_of_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["render"]) == 0
     whole = [line for line in capsys.readouterr().out.splitlines() if '"scope": "node/edge/worker-1"' in line]
     assert run(["render", "--scope", "node/edge/worker-1"]) == 0
@@ -144,5 +159,27 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version_from_a_process() -> None:
-    done = subprocess.run([sys.executable, "-m", "intentc", "--version"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(
+        [sys.executable, "-m", "intentc", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("intentc ")
+
+
+@pytest.mark.usefixtures("repository")
+def test_graph_writes_svg_and_html(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["graph"]) == 0
+    assert capsys.readouterr().out.startswith("<svg")
+    assert run(["graph", "dependencies"]) == 0
+    assert "SRv6Policy" in capsys.readouterr().out
+    assert run(["graph", "--out", str(tmp_path / "net.html")]) == 0
+    assert (tmp_path / "net.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert run(["graph", "--out", str(tmp_path / "missing" / "net.svg")]) == 1
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_render_to_a_folder_keeps_other_scopes(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["render", "--out", "out"]) == 0
+    before = sorted(path.relative_to(repository) for path in (repository / "out").rglob("*"))
+    assert run(["render", "--out", "out", "--scope", "node/edge/worker-1"]) == 0
+    assert "0 objects written" in capsys.readouterr().out.splitlines()[-1]
+    assert sorted(path.relative_to(repository) for path in (repository / "out").rglob("*")) == before

@@ -1,4 +1,4 @@
-"""What a real VPP makes of the rendered node: the exec file and the API messages, each read back from VPP itself.
+"""What a real VPP makes of the rendered node: exec file and API messages, each read back from VPP itself.
 
 Runs where a `vpp` binary is found (INTENTC_VPP names one, INTENTC_VPP_PLUGINS its plugin folder).
 """
@@ -96,7 +96,7 @@ spec:
 @pytest.fixture
 def vpp(tmp_path: Path) -> Iterator[Any]:
     """Start a VPP without hugepages and with one interface; return a client of its binary API."""
-    from vpp_papi import VPPApiClient
+    from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
 
     assert BINARY
     plugins = f"path {PLUGINS}" if PLUGINS else ""
@@ -110,7 +110,7 @@ statseg {{ size 32M page-size 4k socket-name {tmp_path}/stats.sock }}
 plugins {{ {plugins} plugin default {{ disable }} }}
 """)
     log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen([BINARY, "-c", str(tmp_path / "startup.conf")], stdout=log, stderr=log)  # noqa: S603
+    process = subprocess.Popen([BINARY, "-c", str(tmp_path / "startup.conf")], stdout=log, stderr=log)
     try:
         for _ in range(200):
             if (tmp_path / "api.sock").exists():
@@ -119,7 +119,11 @@ plugins {{ {plugins} plugin default {{ disable }} }}
             time.sleep(0.1)
         client = VPPApiClient(server_address=str(tmp_path / "api.sock"), bootstrapapi=True)
         client.connect("intentc-test")
-        for command in ("create loopback interface", "set interface state loop0 up", "set interface ip address loop0 fd11::1/64"):
+        for command in (
+            "create loopback interface",
+            "set interface state loop0 up",
+            "set interface ip address loop0 fd11::1/64",
+        ):
             ask(client, command)
         yield client
         client.disconnect()
@@ -172,13 +176,16 @@ def test_the_exec_file_makes_exactly_what_was_rendered(vpp: Any, tmp_path: Path)
     assert found(vpp) == wanted
     tables = {row.table.table_id for row in vpp.api.ip_table_dump()}
     assert {int(name.split()[0]) for name in names(resources, "table")} <= tables
-    lists = [sorted(item.weight for item in row.sid_lists[: row.num_sid_lists]) for row in vpp.api.sr_policies_v2_dump()]
+    lists = [
+        sorted(item.weight for item in row.sid_lists[: row.num_sid_lists])
+        for row in vpp.api.sr_policies_v2_dump()
+    ]
     assert [1, 3] in lists
     assert resources_source(resources) in ask(vpp, "show sr encaps source addr")
 
 
 def resources_source(resources: list[Resource]) -> str:
-    return next(resource.spec["address"] for resource in resources if resource.key.type == "encap")
+    return str(next(resource.spec["address"] for resource in resources if resource.key.type == "encap"))
 
 
 def test_the_messages_are_all_accepted_and_make_the_same(vpp: Any) -> None:
@@ -190,11 +197,15 @@ def test_the_messages_are_all_accepted_and_make_the_same(vpp: Any) -> None:
     assert found(vpp) == expected(resources)
     blue = {"table_id": table_of(resources, "zone/blue"), "is_ip6": False}
     held = {str(row.route.prefix) for row in vpp.api.ip_route_dump(table=blue)}
-    assert routes(resources, blue["table_id"]) <= held, "the other zone's local blocks are in this zone's table"
+    assert routes(resources, blue["table_id"]) <= held, (
+        "the other zone's local blocks are in this zone's table"
+    )
 
 
 def routes(resources: list[Resource], table: int) -> set[str]:
-    found = {item.spec["prefix"] for item in resources if item.key.type == "route" and item.spec["table"] == table}
+    found = {
+        item.spec["prefix"] for item in resources if item.key.type == "route" and item.spec["table"] == table
+    }
     assert found
     return found
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 
-from renderers.connectivity import Primitive, template, template_id
+from renderers.connectivity import NAMESPACE, Primitive, template, template_id
 from renderers.resource import Resource
 from tests.fabrics import N3, WHOLE, compiled, placed
 from tests.renderers.test_fabric import SCOPE, apstra, as_lines, same_as_golden
@@ -97,6 +97,7 @@ def test_ids_of_policies_follow_from_fabric_and_label_alone() -> None:
     assert {UUID(text).version for text in ids} == {5}
     assert len(set(ids)) == 3
     assert template_id("dc1", "n3 tagged") == ids[0] != template_id("dc2", "n3 tagged")
+    assert ids[0] == str(uuid5(UUID(NAMESPACE), "dc1/n3 tagged"))
 
 
 def test_assignments_name_templates_that_exist(documents: list[Resource]) -> None:

@@ -277,7 +277,7 @@ def test_trunk_vlans_with_a_network_are_fine() -> None:
 
 
 def test_routes_between_zones_are_warned_of_on_frr() -> None:
-    assert told(*for_frr(*BASE, N3, N6, JOIN)) == ["IC2242"]
+    assert told(*for_frr(*BASE, N3, N6, JOIN)) == ["IC2242", "IC2242"]
     assert told(*for_frr(*BASE, N3, N6.replace("internet", "ran"), JOIN)) == []
 
 
