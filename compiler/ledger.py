@@ -9,11 +9,13 @@ the same id is found from here, with both lines.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from compiler.prefixes import Prefixes
 from intent.diagnostics import Related, Report
 from intent.source import Source, Span
 
@@ -111,14 +113,21 @@ def clashes(leases: Iterable[Lease]) -> Iterator[tuple[Lease, Lease]]:
     """Yield leases that cannot both stand, judged by the lines alone: equal ids, or two ids of one owner."""
     held: dict[tuple[str, str], Lease] = {}
     taken: dict[tuple[str, str], Lease] = {}
+    blocks: defaultdict[str, Prefixes[Lease]] = defaultdict(Prefixes)
     for lease in sorted(leases, key=lambda lease: (lease.freed, lease)):
+        where = domain(lease.pool)
+        near = [taken.setdefault((where, lease.value), lease)]
         if not lease.freed:
             twin = held.setdefault((lease.owner, lease.pool.partition("@")[0]), lease)
-            if twin.value != lease.value:
-                yield twin, lease
-        twin = taken.setdefault((domain(lease.pool), lease.value), lease)
-        if twin.owner != lease.owner and not (twin.freed and lease.freed):
-            yield twin, lease
+            near += [twin] if twin.value != lease.value else []
+        if "/" in lease.value and near[0] is lease:
+            near += blocks[where].over(lease.value)
+            blocks[where].add(lease.value, lease)
+        for one in near:
+            apart = one.owner == lease.owner and (one.freed or lease.freed or one.value == lease.value)
+            if not apart and not (one.freed and lease.freed):
+                yield one, lease
+                break
 
 
 def other_place(ledger: Ledger, lease: Lease, what: str) -> Related:

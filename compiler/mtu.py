@@ -63,6 +63,16 @@ def pod_mtu(cluster: Cluster, resolved: Resolved) -> PodMtu | None:
     return _pod_mtus(resolved).get(cluster.name)
 
 
+def mtu_in_force(cluster: Cluster, resolved: Resolved) -> tuple[int | None, tuple[Origin, ...]]:
+    """Return the MTU that pods of a cluster get, pinned or computed, and why; None where nothing says one."""
+    if cluster.spec.pod_mtu:
+        return cluster.spec.pod_mtu, (Origin("mtu", cluster.intent, ("spec", "podMtu")),)
+    left = pod_mtu(cluster, resolved)
+    if left is None:
+        return None, ()
+    return left.value, tuple(filter(None, (left.least_link, left.longest)))
+
+
 @remembered
 def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
     longest = _longest(resolved)
@@ -95,8 +105,7 @@ def _links(resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
 
 
 def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
-    for name in cluster.servers:
-        server = resolved.servers[name]
+    for server in map(resolved.servers.__getitem__, cluster.servers):
         if server.uplink is None:
             continue
         if server.uplink.mtu:
@@ -104,10 +113,14 @@ def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent
         elif server.uplink.router in resolved.underlay.routers:
             intent, _ = resolved.underlay.router_origin[server.uplink.router]
             yield intent.spec.mtu, intent, ("spec", "mtu")
-        nic = server.nics.get(server.uplink.interface)
-        if nic and nic.mtu:
-            where, path = server.origin("nics", nic.name)
-            yield nic.mtu, where, (*path, "mtu")
+        name, bond = server.uplink.interface, server.bonds.get(server.uplink.interface)
+        if bond and bond.mtu:
+            where, path = server.origin("bonds", bond.name)
+            yield bond.mtu, where, (*path, "mtu")
+        for nic in (server.nics.get(leg) for leg in (bond.nics if bond else (name,))):
+            if nic and nic.mtu:
+                where, path = server.origin("nics", nic.name)
+                yield nic.mtu, where, (*path, "mtu")
 
 
 def _longest(resolved: Resolved) -> Mapping[str, tuple[int, Origin | None]]:

@@ -19,6 +19,7 @@ from intent.diagnostics import did_you_mean
 from intent.kinds.srv6_policy import CandidatePath, Segment, SRv6PolicySpec
 from intent.kinds.underlay import Link
 from intent.model import Intent
+from intent.source import FieldPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Step:
     sid: str
     router: str | None
     """Router that holds the SID."""
+    place: tuple[Intent, FieldPath] | None = None
+    """Where the SID was said, if not in the segment itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ def _step(segment: Segment, resolved: Resolved) -> Step | Fault:
     if router.state == "drain":
         return Fault("unusable", "router", f"router {name!r} is drained")
     if segment.link is None:
-        return Step(str(router.sid), name)
+        intent, path = resolved.underlay.router_origin[name]
+        return Step(str(router.sid), name, (intent, (*path, "endSid" if router.end_sid else "locator")))
     link = resolved.underlay.links.get(segment.link)
     if link is None:
         return Fault(
@@ -152,7 +156,8 @@ def _forced(name: str, link: Link, resolved: Resolved) -> Step | Fault:
         return Fault(
             "unusable", "link", f"router {there!r}, at the other end of link {link.name!r}, is drained"
         )
-    return Step(str(here.end_x_sid), name)
+    intent, path = resolved.underlay.link_origin[link.name]
+    return Step(str(here.end_x_sid), name, (intent, (*path, "ends", link.ends.index(here), "endXSid")))
 
 
 def _plain(sid: IPv6Address, resolved: Resolved) -> Step | Fault:

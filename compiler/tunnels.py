@@ -297,17 +297,16 @@ def segment_lists(
     Lists with the same SIDs become one, with their weights together: a data plane would hold two copies.
     """
     weights: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    indexes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    causes: defaultdict[tuple[str, ...], list[tuple[Intent, FieldPath, str]]] = defaultdict(list)
+    where = ("spec", "candidatePaths", candidate.index, "explicit")
     for item in candidate.valid:
         sids = tuple(step.sid for step in item.steps)
         weights[sids] += item.weight
-        indexes[sids].append(item.index)
-    where = ("spec", "candidatePaths", candidate.index, "explicit")
-    rule = f"active candidate {candidate.path.name}"
+        rule = f"active candidate {candidate.path.name}"
+        causes[sids].append((intent, (*where, item.index), rule))
+        causes[sids] += [(*step.place, f"SID of router {step.router}") for step in item.steps if step.place]
     places = tuple(
-        Origin(f"lists.{at}", intent, (*where, index), rule)
-        for at, sids in enumerate(sorted(weights))
-        for index in indexes[sids]
+        Origin(f"lists.{at}", *cause) for at, sids in enumerate(sorted(weights)) for cause in causes[sids]
     )
     return tuple(SegmentList(weights[sids], (*sids, sid)) for sids in sorted(weights)), places
 

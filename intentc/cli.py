@@ -20,7 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "show what would change on the targets (exit code 2: there are changes)",
     "apply": "make the changes of the plan, and read them back",
     "render": "write the rendered objects, for a look or another tool",
-    "ledger": "show or update the leases of ids (intentc.lock)",
+    "ledger": "show, update or clean up the leases of ids (intentc.lock)",
     "explain": "explain a diagnostic code",
     "graph": "draw topology and dependencies as SVG or HTML",
     "schema": "print JSON Schema for editors",

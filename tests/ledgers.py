@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler.allocate import allocate, update
 from compiler.allocated import Allocated
-from compiler.ledger import Ledger, domain, parse_ledger, write_ledger
+from compiler.ledger import HEADER, Ledger, domain, parse_ledger, write_ledger
 from compiler.resolve import resolve
 from compiler.resolved import Resolved
 from intent.diagnostics import Report, as_text
@@ -139,3 +139,25 @@ def held_twice(text: str) -> list[tuple[str, str]]:
         for lease in leases
         if seen.setdefault((domain(lease.pool), lease.value), lease.owner) != lease.owner
     ]
+
+
+def overlay(cidr: str = "10.200.0.0/24", extra: str = "", meta: str = "", name: str = "metrics") -> str:
+    return f"""kind: VirtualNetwork
+metadata: {{name: {name}{meta}}}
+spec:
+  zone: metrics
+  subnets: [{{cidr: {cidr}}}]
+  attachments: [{{type: overlay, clusters: [edge]}}]
+  {extra}
+"""
+
+
+def ledger(*rows: str) -> str:
+    """Return the text of a ledger with these lines."""
+    return "\n".join([HEADER, *rows]) + "\n"
+
+
+def vlan(text: str, name: str, where: str = "dc1") -> str:
+    """Return the VLAN that a network holds in a fabric."""
+    (row,) = [row for row in lines(text, f"VirtualNetwork/{name}", f"vlan@{where}") if "freed" not in row]
+    return row.split()[2]

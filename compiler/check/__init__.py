@@ -13,6 +13,7 @@ from compiler.check.address_space import check_address_space, check_leases, chec
 from compiler.check.addresses import check_addresses, check_blocks, check_ipam
 from compiler.check.assertions import check_assertions
 from compiler.check.border import check_exits
+from compiler.check.effects import check_effects
 from compiler.check.fabric import check_bonds, check_cables, check_fabric_attachments, check_pod_ports
 from compiler.check.fabric_mtu import check_mtu
 from compiler.check.metadata import check_metadata
@@ -28,6 +29,7 @@ from compiler.check.ports import (
     check_vlans_of_ports,
 )
 from compiler.check.providers import check_providers
+from compiler.check.underlay import check_links
 from compiler.check.vfs import check_capacity, check_pools
 from compiler.check.zones import check_zone_leaks
 from compiler.resolved import Resolved
@@ -35,6 +37,8 @@ from intent.diagnostics import Report
 
 CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
     check_metadata,  # what documents ask of intentc itself
+    check_effects,  # what is said without effect
+    check_links,  # links end at what exists, their SIDs are routed, facts speak of them
     check_clusters,  # each SRv6 cluster inside itself: data plane, nodes, MTU
     check_meshes,  # clusters of one mesh against each other
     check_address_space,  # SIDs, pods, services and nodes apart wherever they are routed together

@@ -235,11 +235,7 @@ def check_leases(allocated: Allocated, report: Report) -> None:
     for intent in resolved.of("SRv6Policy").values():
         for index, prefix in enumerate(intent.spec.steer.prefixes):
             found = next(
-                (
-                    (node, block)
-                    for (node, _), block in allocated.pods.items()
-                    if _inside(prefix, block)
-                ),
+                ((node, block) for (node, _), block in allocated.pods.items() if _inside(prefix, block)),
                 None,
             )
             if found:

@@ -131,18 +131,16 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
 
 
 def _report_both(offer: Offer, report: Report) -> None:
-    """Nodes hand out blocks of a subnet over the overlay, and know nothing of who else hands out the subnet."""
+    """Nodes hand out blocks of a subnet over the overlay, whoever else hands out the whole of it."""
     network = offer.network
     overlay = next(
-        index
-        for index, item in enumerate(network.spec.attachments)
-        if isinstance(item, OverlayAttachment)
+        index for index, item in enumerate(network.spec.attachments) if isinstance(item, OverlayAttachment)
     )
     report.error(
         "IC2363",
         network.intent.span(*offer.path),
-        f"addresses of network {network.name!r} would be handed out twice: by the IPAM of its VFs, and by each "
-        "node over the overlay",
+        f"addresses of network {network.name!r} would be handed out twice: by the IPAM of its VFs, "
+        "and by each node over the overlay",
         "make two networks, each with subnets of its own, and join them by a VirtualNetworkRouter or a zone",
         [Related(network.intent.span("spec", "attachments", overlay), "the overlay")],
     )

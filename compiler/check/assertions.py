@@ -123,23 +123,26 @@ def judge(one: Spot, two: Spot, resolved: Resolved) -> Verdict:
 def _gap(one: Spot, two: Spot, resolved: Resolved) -> str:
     """Say what two places lack that zones and meshes let meet; empty where traffic has a way."""
     if one.cluster and two.cluster:
-        first, second = (resolved.clusters[name].spec.pod_cidrs for name in (one.cluster, two.cluster))
-        common = (first.ipv4 and second.ipv4) or (first.ipv6 and second.ipv6)
+        pods, others = (resolved.clusters[name].spec.pod_cidrs for name in (one.cluster, two.cluster))
+        common = (pods.ipv4 and others.ipv4) or (pods.ipv6 and others.ipv6)
         return "" if common else "their pods have no address family in common"
-    first, *others = [resolved.networks[spot.network] for spot in (one, two) if spot.network]
-    second = others[0] if others else None
-    if second is None:
-        return "" if _routed(first) else f"nobody routes {first.name!r} to the fabric: it has no gateway there"
-    if first is second:
-        return "" if _on_wire(first) else _parted(first, first, resolved)
-    versions = [{subnet.cidr.version for subnet in network.spec.subnets} for network in (first, second)]
+    networks = [resolved.networks[spot.network] for spot in (one, two) if spot.network]
+    if len(networks) == 1 and not _routed(networks[0]):
+        return f"nobody routes {networks[0].name!r} to the fabric: it has no gateway there"
+    return _gap_of_networks(networks[0], networks[1], resolved) if len(networks) > 1 else ""
+
+
+def _gap_of_networks(one: Network, two: Network, resolved: Resolved) -> str:
+    if one is two:
+        return "" if _on_wire(one) else _parted(one, one, resolved)
+    versions = [{subnet.cidr.version for subnet in network.spec.subnets} for network in (one, two)]
     if not versions[0] & versions[1]:
         return "they have no address family in common"
-    if _routed(first) and _routed(second):
+    if _routed(one) and _routed(two):
         return ""
-    if first.overlay_clusters and second.overlay_clusters:
-        return _parted(first, second, resolved)
-    bare = next(network for network in (first, second) if not _routed(network))
+    if one.overlay_clusters and two.overlay_clusters:
+        return _parted(one, two, resolved)
+    bare = one if not _routed(one) else two
     return f"{bare.name!r} has no gateway" if _on_wire(bare) else f"{bare.name!r} is on the overlay only"
 
 

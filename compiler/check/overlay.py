@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from typing import Final
 
 from compiler.mtu import LEAST, pod_mtu
-from compiler.resolved import Cluster, Resolved
+from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.cluster import Overlay
 
@@ -148,6 +149,14 @@ def _nodes(cluster: Cluster, resolved: Resolved, report: Report) -> None:
                 "add spec.ipv6",
                 [overlay],
             )
+        elif not _routable(server.ipv6):
+            report.error(
+                "IC2620",
+                server.intent.span("spec", "ipv6"),
+                f"{server.ipv6} cannot be the source of the SRv6 encapsulation of node {name!r}",
+                "give the node a global or unique local address",
+                [overlay],
+            )
         if server.uplink is None:
             if cluster.spec.dataplane != "calico-vpp":
                 report.error(
@@ -164,6 +173,33 @@ def _nodes(cluster: Cluster, resolved: Resolved, report: Report) -> None:
                 f"no underlay has a router {server.uplink.router!r}",
                 did_you_mean(server.uplink.router, routers),
             )
+        else:
+            _way_back(server, resolved, report)
+
+
+def _routable(address: IPv6Address) -> bool:
+    special = (address.is_link_local, address.is_multicast, address.is_unspecified, address.is_loopback)
+    return not any(special)
+
+
+def _way_back(server: Server, resolved: Resolved, report: Report) -> None:
+    """The access router routes SIDs to the node: a link-local next hop means nothing without an interface."""
+    uplink = server.uplink
+    if uplink is None or uplink.address is None or _routable(uplink.address):
+        return
+    interfaces = [
+        end.interface
+        for link in resolved.underlay.links.values()
+        for end, other in (link.ends, link.ends[::-1])
+        if end.at == uplink.router and other.at == server.name
+    ]
+    if not (uplink.address.is_link_local and any(interfaces)):
+        report.error(
+            "IC2620",
+            server.intent.span("spec", "uplink", "address"),
+            f"router {uplink.router!r} cannot send SIDs of node {server.name!r} to {uplink.address}",
+            "give an address that is not link-local, or describe the link with the router's interface",
+        )
 
 
 def _mtu(cluster: Cluster, resolved: Resolved, report: Report) -> None:

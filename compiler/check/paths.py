@@ -177,7 +177,7 @@ def _pins(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report: Rep
             report.error(
                 "IC2646",
                 intent.span("spec", "bsids", node),
-                f"BSID {pin}{each} does not lie in {ours}, the BSIDs of cluster {cluster.name!r} that are ours",
+                f"BSID {pin}{each} does not lie in {ours}, what is ours of the pool of {cluster.name!r}",
                 f"pin one of {ours}{drawn}",
                 [Related(cluster.intent.span("spec", "srv6", "policies"), "the pool")],
             )

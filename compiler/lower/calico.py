@@ -26,7 +26,7 @@ from compiler.elements.overlay import (
 )
 from compiler.graph import Element
 from compiler.memo import remembered
-from compiler.mtu import pod_mtu
+from compiler.mtu import mtu_in_force
 from compiler.overlay import SID_FACT, steered
 from compiler.policy import Candidate, active
 from compiler.resolved import Cluster, Resolved, Server
@@ -52,9 +52,9 @@ def cluster(allocated: Allocated, name: str) -> Iterator[Element]:
         return
     yield from _pod_pools(found)
     yield from _bgp(found, allocated.resolved)
+    yield from _mtu(found, allocated.resolved)
     if found.spec.srv6 is None:
         return
-    yield from _mtu(found, allocated.resolved)
     if found.spec.control_plane == "kubernetes":
         yield from _node_configs(found, allocated)
     else:
@@ -196,15 +196,9 @@ def calico_selector(selector: Selector | None, resolved: Resolved) -> str:
 
 
 def _mtu(found: Cluster, resolved: Resolved) -> Iterator[Element]:
-    left = pod_mtu(found, resolved)
-    mtu = found.spec.pod_mtu or (left.value if left else None)
-    if mtu is None:
-        return
-    if found.spec.pod_mtu:
-        origins: tuple[Origin, ...] = (Origin("mtu", found.intent, ("spec", "podMtu")),)
-    else:
-        origins = tuple(place for place in (left.least_link, left.longest) if place) if left else ()
-    yield MtuSetting(subject=f"{found.intent.subject}/mtu", origins=origins, mtu=mtu)
+    mtu, origins = mtu_in_force(found, resolved)
+    if mtu is not None:
+        yield MtuSetting(subject=f"{found.intent.subject}/mtu", origins=origins, mtu=mtu)
 
 
 def _node_configs(found: Cluster, allocated: Allocated) -> Iterator[Element]:

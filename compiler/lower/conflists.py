@@ -14,7 +14,7 @@ from typing import Final
 from compiler.addresses import block_share, share
 from compiler.allocated import PODS, Allocated
 from compiler.elements.pods import NodeConflist
-from compiler.mtu import pod_mtu
+from compiler.mtu import mtu_in_force
 from compiler.offers import Offer, offers
 from compiler.overlay import families
 from compiler.resolved import Cluster, Network, Resolved
@@ -34,12 +34,10 @@ def lower_conflists(allocated: Allocated, name: str) -> Iterator[NodeConflist]:
     cluster = resolved.clusters[cluster_name]
     if cluster.spec.srv6 is None or cluster.spec.dataplane == "calico-vpp":
         return
-    left = pod_mtu(cluster, resolved)
-    mtu = cluster.spec.pod_mtu or (left.value if left else None)
-    yield _pods(cluster, node, mtu, allocated)
+    yield _pods(cluster, node, allocated)
     for offer in offers(resolved)[cluster_name]:
         if isinstance(offer.attachment, OverlayAttachment):
-            yield _network(offer, node, mtu, allocated)
+            yield _network(offer, node, allocated)
 
 
 def bridge_name(network: str) -> str:
@@ -49,21 +47,17 @@ def bridge_name(network: str) -> str:
     return f"br-{hashlib.sha256(network.encode()).hexdigest()[:12]}"
 
 
-def _pods(cluster: Cluster, node: str, mtu: int | None, allocated: Allocated) -> NodeConflist:
+def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
     resolved = allocated.resolved
     found = families(cluster, PODS, resolved)
     intent = cluster.intent
+    mtu, why = mtu_in_force(cluster, resolved)
     return NodeConflist(
         subject=f"{resolved.servers[node].intent.subject}/pods",
         origins=(
             Origin("", intent, ("spec", "dataplane")),
             Origin("blocks", intent, ("spec", "podCidrs"), "leased"),
-            Origin(
-                "mtu",
-                intent,
-                ("spec", "podMtu"),
-                "" if cluster.spec.pod_mtu else "underlay less encapsulation",
-            ),
+            *why,
         ),
         name=POD_NETWORK,
         bridge=None,
@@ -74,10 +68,11 @@ def _pods(cluster: Cluster, node: str, mtu: int | None, allocated: Allocated) ->
     )
 
 
-def _network(offer: Offer, node: str, mtu: int | None, allocated: Allocated) -> NodeConflist:
+def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
     network, intent = offer.network, offer.network.intent
-    own = network.spec.mtu
-    cluster = allocated.resolved.clusters[offer.cluster].intent
+    mtu, why = mtu_in_force(allocated.resolved.clusters[offer.cluster], allocated.resolved)
+    if network.spec.mtu:
+        mtu, why = network.spec.mtu, (Origin("mtu", intent, ("spec", "mtu")),)
     blocks = [
         block_share(
             allocated.block[network.name, str(subnet.cidr), node], share(network.spec, subnet, offer.cluster)
@@ -91,15 +86,13 @@ def _network(offer: Offer, node: str, mtu: int | None, allocated: Allocated) -> 
             Origin("name", intent, ("metadata", "name")),
             Origin("blocks", intent, ("spec", "subnets"), "leased"),
             Origin("blocks", intent, ("spec", "ipam")),
-            Origin("mtu", intent, ("spec", "mtu"))
-            if own
-            else Origin("mtu", cluster, ("spec", "podMtu"), "underlay less encapsulation"),
+            *why,
             Origin("routes", intent, ("spec", "zone"), "subnets that the zone reaches"),
         ),
         name=offer.name,
         bridge=bridge_name(network.name),
         table=allocated.table.get((offer.cluster, network.vrf or ""), 0),
-        mtu=own or mtu,
+        mtu=mtu,
         blocks=tuple(blocks),
         routes=_routes(network, allocated.resolved),
     )

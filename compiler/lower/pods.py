@@ -102,10 +102,8 @@ def _vfs(
     resolved, network, settings = allocated.resolved, offer.network, offer.attachment
     assert isinstance(settings, kinds.VfSettings)  # noqa: S101 -- for the type checker
     pool = resolved.pools[leg.pool]
-    spec = pool.intent.spec
     vlan = allocated.vlan.get((network.name,), 0) if settings.tagging == "nic" else 0
-    # A VF that belongs to DPDK has no kernel device whose MTU could be set.
-    own = network.spec.mtu if spec.device_type == "netdevice" and network.spec.mtu != spec.mtu else None
+    own = _own_mtu(network, pool, resolved)
     resource, policy, fabric = resource_of(pool, resolved), policy_of(pool), _fabric(network, allocated)
     mac = (offer.cluster, network.name) in fixed_macs(resolved)
     for index, namespace in enumerate(offer.namespaces):
@@ -127,6 +125,17 @@ def _vfs(
             mac=mac,
             fabric=fabric,
         )
+
+
+def _own_mtu(network: Network, pool: Pool, resolved: Resolved) -> int | None:
+    """Return the MTU that a VF is given in the pod, where whoever made the VF did not give it already."""
+    spec = pool.intent.spec
+    if spec.device_type != "netdevice":
+        return None  # a VF that belongs to DPDK has no kernel device whose MTU could be set
+    sriov = resolved.clusters[pool.cluster].spec.installed.sriov
+    wanted: int | None = network.spec.mtu or spec.mtu
+    made = spec.mtu if sriov and sriov.manager == "operator" else None  # the device plugin sets up nothing
+    return None if wanted == made else wanted
 
 
 def _overlay(offer: Offer, allocated: Allocated) -> Iterator[OverlayAttachment]:

@@ -50,9 +50,9 @@ class Target(Model):
     families: tuple[Family, ...] = ()
     """Take only these kinds of output; all, where it is empty."""
     clusters: tuple[Annotated[Name, Ref("Cluster")], ...] = ()
-    """Take only these clusters and their nodes; all, where it is empty."""
+    """Take only these clusters and their nodes; everything, where neither clusters nor fabrics are said."""
     fabrics: tuple[Annotated[Name, Ref("Fabric")], ...] = ()
-    """Take only these fabrics; all, where it is empty."""
+    """Take only these fabrics; everything, where neither clusters nor fabrics are said."""
 
 
 class DeletionBrake(Model):

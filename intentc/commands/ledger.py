@@ -1,4 +1,4 @@
-"""Show or update the leases of ids (intentc.lock). Nothing else writes that file."""
+"""Show, update or clean up the leases of ids (intentc.lock). Nothing else writes that file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from compiler.passes import Compiled, check_intent
 from intent.diagnostics import Report
 from intent.repository import Repository, open_repository
 from intentc.history import settled_ledger
-from intentc.session import Session, tell
+from intentc.session import Session, begin, tell
+from intentc.work import prepare
+from reconciler.drivers.base import DriverError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    action = "show: print leases; update: draw what is missing, free what is not asked for"
-    parser.add_argument("action", choices=("show", "update"), help=action)
+    action = (
+        "show: print leases; update: draw what is missing, free what is not asked for; "
+        "gc: take freed leases away, once the targets show that nothing is left of them"
+    )
+    parser.add_argument("action", choices=("show", "update", "gc"), help=action)
     parser.add_argument("--pool", help="show: only leases of this pool, for example vlan@dc1")
     check = "update: write nothing, exit 2 where something would change"
     parser.add_argument("--check", action="store_true", help=check)
@@ -31,6 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.action == "gc":
+        return _collect(begin(options.root))
     report = Report()
     repository, texts = open_repository(options.root, report, Path.cwd())
     session = Session(options.root, report, texts, repository, Compiled())
@@ -86,6 +93,31 @@ def _update(
         sys.stderr.write(f"intentc: cannot write {ledger.file}: {error.strerror}; it is as it was\n")
         return 1
     sys.stdout.write(f"wrote {ledger.file}: {words or 'no leases'}\n")
+    return 0
+
+
+def _collect(session: Session) -> int:
+    """Take freed leases away: only when every target was read as a whole and is as intent wants it."""
+    tell(session)
+    repository, ledger = session.repository, session.compiled.ledger
+    if repository is None or ledger is None or session.compiled.graph is None:
+        return 1
+    kept = [lease for lease in ledger.leases if not lease.freed]
+    freed = len(ledger.leases) - len(kept)
+    if not freed:
+        sys.stdout.write(f"{ledger.file} holds no freed lease\n")
+        return 0
+    try:
+        work = prepare(session)
+    except DriverError as error:
+        sys.stderr.write(f"intentc: {error}; no lease was removed\n")
+        return 1
+    if work.plan.actions or work.incomplete:
+        sys.stderr.write("intentc: the targets are not as intent wants them: freed ids may be in use\n")
+        sys.stderr.write("  hint: run `intentc apply` until `intentc plan` is empty; no lease was removed\n")
+        return 1
+    _write(repository.root / repository.spec.ledger, write_ledger(kept))
+    sys.stdout.write(f"wrote {ledger.file}: {freed} freed leases removed\n")
     return 0
 
 

@@ -5,12 +5,14 @@ Argo CD or Flux, exec files for VPP, JSON for review. What is ours says so in it
 there is no list of files beside the files.
 
 Invariant: a crash leaves each file old or new, never half; symbolic links are never followed, and hidden
-files never looked at, so the tree may be a git checkout.
+files never looked at, so the tree may be a git checkout. From staging to commit the tree is one writer's: it
+holds a lock on the folder, which the system takes back from a process that ends.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +42,7 @@ class Directory:
         """Take a folder as target; it is made when something is first written to it."""
         self.name = name
         self.root = root.resolve()
+        self._held: int | None = None
 
     def observe(self) -> Observation:
         """Read every file of ours below the root."""
@@ -55,32 +58,28 @@ class Directory:
 
     def stage(self, actions: Sequence[Action]) -> Batch:
         """Write the new content of every file that changes beside the tree; `prepared` maps paths to them."""
-        with _classified():
-            contents = self._contents(actions)
-            staged = self.root / _STAGED
-            with suppress(FileNotFoundError):
-                shutil.rmtree(staged)
-            if any(content is not None for content in contents.values()):
-                staged.mkdir(parents=True)
-            prepared: dict[str, Path | None] = dict.fromkeys(contents)
-            for number, (path, content) in enumerate(contents.items()):
-                if content is not None:
-                    prepared[path] = staged / str(number)
-                    _write(staged / str(number), content)
-        return Batch(tuple(actions), prepared)
+        try:
+            with _classified():
+                return Batch(tuple(actions), self._prepare(actions))
+        except BaseException:
+            self.close()
+            raise
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Move the new files into place, then remove those that hold nothing any more."""
         prepared: Mapping[str, Path | None] = batch.prepared
         failed: dict[str, str] = {}
-        for path, new in sorted(prepared.items(), key=lambda item: item[1] is None):
-            try:
-                with _classified():
-                    self._place(path, new)
-            except PermanentError as error:
-                failed[path] = str(error)
-        with _classified():
-            self._tidy(prepared)
+        try:
+            for path, new in sorted(prepared.items(), key=lambda item: item[1] is None):
+                try:
+                    with _classified():
+                        self._place(path, new)
+                except PermanentError as error:
+                    failed[path] = str(error)
+            with _classified():
+                self._tidy(prepared)
+        finally:
+            self.close()
         return tuple(_outcome(action, failed) for action in batch.actions)
 
     def verify(self, batch: Batch) -> tuple[Key, ...]:
@@ -93,7 +92,42 @@ class Directory:
         return tuple(action.key for action in batch.actions if found.get(action.key) != action.after)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Let other writers at the folder."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _hold(self) -> None:
+        """Keep other writers away until `close`; TransientError while another one is at it."""
+        if self._held is not None:
+            return
+        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise TransientError(f"another process is changing {self.root}") from error
+        self._held = handle
+
+    def _prepare(self, actions: Sequence[Action]) -> dict[str, Path | None]:
+        """Write new content beside the tree, and return where it is by path; None where a file goes."""
+        if self.root.is_dir():
+            self._hold()
+        contents = self._contents(actions)
+        if self._held is None and any(content is not None for content in contents.values()):
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            contents = self._contents(actions)  # somebody else may have made the folder, and filled it
+        staged = self.root / _STAGED
+        with suppress(FileNotFoundError):
+            shutil.rmtree(staged)
+        prepared: dict[str, Path | None] = dict.fromkeys(contents)
+        for number, (path, content) in enumerate(contents.items()):
+            if content is not None:
+                staged.mkdir(exist_ok=True)
+                prepared[path] = staged / str(number)
+                _write(staged / str(number), content)
+        return prepared
 
     def _contents(self, actions: Sequence[Action]) -> dict[str, bytes | None]:
         """Return the new content of each file that the actions touch; None where it goes."""

@@ -1,4 +1,4 @@
-"""Allocation: what is leased stays, what is pinned holds, and everything else is an error or a draw."""
+"""Allocation: what is leased stays, and everything else is an error or a draw."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from compiler.allocate import changes
-from compiler.ledger import HEADER, write_ledger
-from intent.diagnostics import as_text
 from tests.ledgers import (
     cluster,
     codes,
@@ -18,25 +15,18 @@ from tests.ledgers import (
     fabric,
     held_twice,
     ids,
+    ledger,
     lines,
     network,
     node,
+    overlay,
     pools,
-    read,
     tried,
+    vlan,
     world,
 )
 
 DC1, DC2 = fabric("dc1"), fabric("dc2")
-
-
-def ledger(*rows: str) -> str:
-    return "\n".join([HEADER, *rows]) + "\n"
-
-
-def vlan(text: str, name: str, where: str = "dc1") -> str:
-    (row,) = [row for row in lines(text, f"VirtualNetwork/{name}", f"vlan@{where}") if "freed" not in row]
-    return row.split()[2]
 
 
 # Missing leases
@@ -95,6 +85,13 @@ def test_a_network_that_comes_back_gets_its_ids_back() -> None:
     assert drawn(both, drawn(world(DC1, network("n2", "dc1")), text)) == text
 
 
+def test_what_comes_back_gets_what_it_had_and_not_what_it_would_draw() -> None:
+    text = drawn(world(DC1), drawn(world(DC1, network("n1", "dc1", spec="vlan: 700"))))
+    assert vlan(drawn(world(DC1, network("n1", "dc1")), text), "n1") == "700"
+    renamed = world(DC1, network("n2", "dc1", meta=", moved: [n1]"))
+    assert vlan(drawn(renamed, text), "n2") == "700"
+
+
 def test_a_pool_that_is_exhausted_says_who_got_nothing() -> None:
     resolved = world(DC1, *(network(f"n{n}", "dc1") for n in range(5)), project=pools(vlan="100-102"))
     report = tried(resolved)[1]
@@ -130,108 +127,6 @@ def test_a_deleted_line_is_drawn_anew_inside_the_pool() -> None:
 def test_a_value_has_one_spelling(spelling: str) -> None:
     text = ledger(f"VirtualNetwork/n1 vlan@dc1 {spelling}", "VirtualNetwork/n1 vni 1000000")
     assert codes(compiled(world(DC1, network("n1", "dc1")), text)[1]) == ["IC2507"]
-
-
-# Pins
-
-
-def test_a_pin_is_the_id_and_is_recorded() -> None:
-    resolved = world(DC1, network("n1", "dc1", spec="vlan: 7"))
-    text = drawn(resolved)
-    assert vlan(text, "n1") == "7"
-    assert ids(resolved, text).vlan["n1",] == 7
-    assert ids(resolved, text.replace("VirtualNetwork/n1 vlan@dc1 7\n", "")).vlan["n1",] == 7
-
-
-def test_removing_a_pin_keeps_the_value() -> None:
-    pinned, free = (world(DC1, network("n1", "dc1", spec=spec)) for spec in ("vlan: 700", ""))
-    text = drawn(pinned)
-    assert vlan(drawn(free, text), "n1") == "700"
-    assert ids(free, text).vlan["n1",] == 700
-
-
-def test_removing_a_pin_from_outside_the_pool_is_an_error_and_moves_nothing() -> None:
-    pinned, free = (world(DC1, network("n1", "dc1", spec=spec)) for spec in ("vlan: 7", ""))
-    assert codes(tried(free, drawn(pinned))[1]) == ["IC2507"]
-
-
-def test_changing_a_pin_frees_the_old_value() -> None:
-    one, two = (world(DC1, network("n1", "dc1", spec=f"vlan: {value}")) for value in (700, 701))
-    text = drawn(two, drawn(one))
-    assert lines(text, "vlan@dc1") == [
-        "VirtualNetwork/n1 vlan@dc1 700 freed",
-        "VirtualNetwork/n1 vlan@dc1 701",
-    ]
-    assert drawn(two, text) == text
-    assert lines(drawn(one, text), "vlan@dc1", "700") == ["VirtualNetwork/n1 vlan@dc1 700"]
-
-
-def test_a_pin_that_another_holds_is_refused_with_both_places() -> None:
-    text = drawn(world(DC1, network("n1", "dc1")))
-    resolved = world(DC1, network("n1", "dc1"), network("n2", "dc1", spec=f"vlan: {vlan(text, 'n1')}"))
-    for report in (compiled(resolved, text)[1], tried(resolved, text)[1]):
-        (error,) = [entry for entry in report.sorted() if entry.code == "IC2506"]
-        assert error.span.file == "intent.yaml"
-        assert [place.span.file for place in error.related] == ["intentc.lock", "intent.yaml"]
-
-
-def test_two_equal_pins_are_refused_where_each_was_said() -> None:
-    resolved = world(
-        DC1,
-        network("n1", "dc1", spec="vlan: 7\n  vni: 5000"),
-        network("n2", "dc1", spec="vlan: 7\n  vni: 5001"),
-    )
-    (error,) = tried(resolved)[1].sorted()
-    assert error.code == "IC2506"
-    assert error.related[0].message == "pinned by VirtualNetwork/n1"
-    assert error.related[0].span.line < error.span.line
-
-
-def test_a_pin_may_not_take_what_was_only_just_freed() -> None:
-    text = drawn(world(DC1, network("n1", "dc1")))
-    value = vlan(text, "n1")
-    freed = drawn(world(DC1), text)
-    report = tried(world(DC1, network("n2", "dc1", spec=f"vlan: {value}")), freed)[1]
-    assert codes(report) == ["IC2506"]
-    assert "gc" in report.found[0].hint
-
-
-def test_a_pin_takes_over_only_after_the_other_gave_up_its_value() -> None:
-    text = drawn(world(DC1, network("n1", "dc1")))
-    value = vlan(text, "n1")
-    swapped = world(DC1, network("n1", "dc1", spec="vlan: 9"), network("n2", "dc1", spec=f"vlan: {value}"))
-    assert codes(tried(swapped, text)[1]) == ["IC2506"]
-    without = "".join(row + "\n" for row in text.splitlines() if "vlan" not in row)
-    assert vlan(drawn(swapped, without), "n2") == value
-
-
-def test_a_pin_may_say_what_is_leased_already() -> None:
-    text = drawn(world(DC1, network("n1", "dc1")))
-    assert drawn(world(DC1, network("n1", "dc1", spec=f"vlan: {vlan(text, 'n1')}")), text) == text
-
-
-def test_a_deleted_pin_leaves_a_tombstone_too() -> None:
-    text = drawn(world(DC1), drawn(world(DC1, network("n1", "dc1", spec="vlan: 700"))))
-    assert lines(text, "vlan@dc1") == ["VirtualNetwork/n1 vlan@dc1 700 freed"]
-
-
-def test_a_block_pinned_outside_its_pool_is_refused() -> None:
-    nodes = (
-        node("w1", spec="pins: {podsIpv4: 10.99.0.0/26}"),
-        node("w2", spec='pins: {localsids: "fcdd::/60"}'),
-    )
-    assert codes(tried(world(*nodes, cluster("edge")))[1]) == ["IC2505", "IC2505"]
-
-
-def test_a_layer_2_vni_may_not_be_a_layer_3_vni() -> None:
-    zone = "zone: red\n  subnets: [{cidr: 10.0.0.0/24}]"
-    project = pools(l3vni="1000000-1000001", vni="1000000-1000001")
-    resolved = world(DC1, network("n1", "dc1", spec=zone), project=project)
-    got = ids(resolved, drawn(resolved))
-    assert {got.vni["n1",], got.l3vni["red",]} == {1000000, 1000001}
-    project = pools(l3vni="1000000", vni="1000000-1000001")
-    pinned = world(DC1, network("n1", "dc1", spec=f"vni: 1000000\n  {zone}"), project=project)
-    assert codes(tried(pinned)[1]) == ["IC2509"]
 
 
 # One VLAN in several fabrics
@@ -311,97 +206,6 @@ def test_fabrics_without_a_common_id_are_told_so() -> None:
     assert "none in common" in error.message
 
 
-# Two branches
-
-
-def test_two_leases_of_one_id_are_shown_with_both_lines() -> None:
-    resolved = world(DC1, network("n1", "dc1"), network("n2", "dc1"))
-    text = ledger(
-        "VirtualNetwork/n1 vlan@dc1 100",
-        "VirtualNetwork/n1 vni 1000000",
-        "VirtualNetwork/n2 vlan@dc1 100",
-        "VirtualNetwork/n2 vni 1000001",
-    )
-    found, report = compiled(resolved, text)
-    (error,) = report.sorted()
-    assert found is None
-    assert (error.code, error.span.line) == ("IC2504", 4)
-    assert [place.span.file for place in error.related] == ["intentc.lock", "intent.yaml", "intent.yaml"]
-    assert error.related[0].span.line == 2
-    assert codes(tried(resolved, text)[1]) == ["IC2504"], "nothing gives way while git says nothing"
-
-
-@pytest.mark.parametrize("first", ["n1", "n2"])
-def test_the_lease_that_the_first_parent_lacks_gives_way(first: str) -> None:
-    resolved = world(DC1, network("n1", "dc1"), network("n2", "dc1"))
-    rows = [f"VirtualNetwork/{name} {lease}" for name in ("n1", "n2") for lease in ("vlan@dc1 100",)]
-    text = ledger(*rows, "VirtualNetwork/n1 vni 1000000", "VirtualNetwork/n2 vni 1000001")
-    parent = ledger(*(row for row in rows if first in row))
-    after = drawn(resolved, text, parent)
-    assert vlan(after, first) == "100"
-    assert not held_twice(after)
-    assert not any("freed" in row for row in lines(after)), "what gave way was never applied"
-    assert drawn(resolved, after) == after
-
-
-def test_a_loser_in_several_fabrics_moves_in_all_of_them() -> None:
-    resolved = world(DC1, DC2, network("n1", "dc1"), network("n2", "dc1", "dc2"))
-    rows = (
-        "VirtualNetwork/n1 vlan@dc1 100",
-        "VirtualNetwork/n2 vlan@dc1 100",
-        "VirtualNetwork/n2 vlan@dc2 100",
-    )
-    after = drawn(resolved, ledger(*rows), ledger(rows[0]))
-    assert vlan(after, "n1") == "100"
-    assert vlan(after, "n2", "dc1") == vlan(after, "n2", "dc2") != "100"
-    assert not lines(after, "100", "freed")
-
-
-def test_a_settled_lease_is_not_moved_by_growth_in_another_branch() -> None:
-    resolved = world(DC1, DC2, network("n1", "dc1"), network("n2", "dc1", "dc2"))
-    rows = (
-        "VirtualNetwork/n1 vlan@dc1 100",
-        "VirtualNetwork/n2 vlan@dc1 100",
-        "VirtualNetwork/n2 vlan@dc2 100",
-    )
-    assert codes(tried(resolved, ledger(*rows), ledger(rows[0], rows[2]))[1]) == ["IC2508"]
-
-
-def test_one_owner_with_two_leases_keeps_the_settled_one() -> None:
-    resolved = world(DC1, network("n1", "dc1"))
-    rows = ("VirtualNetwork/n1 vlan@dc1 100", "VirtualNetwork/n1 vlan@dc1 200")
-    assert codes(compiled(resolved, ledger(*rows, "VirtualNetwork/n1 vni 1000000"))[1]) == ["IC2504"]
-    assert vlan(drawn(resolved, ledger(*rows), ledger(rows[1])), "n1") == "200"
-
-
-def test_different_vlans_in_two_fabrics_are_a_clash_and_the_settled_one_stays() -> None:
-    resolved = world(DC1, DC2, network("n1", "dc1", "dc2"))
-    rows = ("VirtualNetwork/n1 vlan@dc1 100", "VirtualNetwork/n1 vlan@dc2 200")
-    assert codes(compiled(resolved, ledger(*rows, "VirtualNetwork/n1 vni 1000000"))[1]) == ["IC2504"]
-    assert codes(tried(resolved, ledger(*rows))[1]) == ["IC2504"]
-    after = drawn(resolved, ledger(*rows), ledger(rows[1]))
-    assert vlan(after, "n1", "dc1") == vlan(after, "n1", "dc2") == "200"
-    assert codes(tried(resolved, ledger(*rows), ledger(*rows))[1]) == ["IC2504"], "a person must choose"
-
-
-def test_an_id_freed_in_one_branch_and_taken_in_the_other_is_a_clash() -> None:
-    resolved = world(DC1, network("n2", "dc1"))
-    rows = ("VirtualNetwork/n1 vlan@dc1 100 freed", "VirtualNetwork/n2 vlan@dc1 100")
-    full = ledger(*rows, "VirtualNetwork/n2 vni 1000000")
-    (error,) = compiled(resolved, full)[1].sorted()
-    assert (error.code, error.span.line, error.related[0].span.line) == ("IC2504", 2, 3)
-    kept = drawn(resolved, full, ledger(rows[0]))
-    assert lines(kept, "100") == ["VirtualNetwork/n1 vlan@dc1 100 freed"], "it may still be configured"
-    assert vlan(drawn(resolved, full, ledger(rows[1])), "n2") == "100"
-
-
-def test_a_line_that_a_union_merge_brought_back_changes_nothing() -> None:
-    resolved = world(DC1, network("n2", "dc1"))
-    rows = ("VirtualNetwork/n1 vlan@dc1 99", "VirtualNetwork/n1 vlan@dc1 99 freed")
-    own = ("VirtualNetwork/n2 vlan@dc1 100", "VirtualNetwork/n2 vni 1000000")
-    assert drawn(resolved, ledger(*rows, *own)) == ledger(rows[1], *own)
-
-
 # Nodes and clusters
 
 
@@ -462,17 +266,6 @@ def test_a_pool_of_one_bsid_has_none_to_give() -> None:
 # Blocks of overlay networks
 
 
-def overlay(cidr: str = "10.200.0.0/24", extra: str = "", meta: str = "", name: str = "metrics") -> str:
-    return f"""kind: VirtualNetwork
-metadata: {{name: {name}{meta}}}
-spec:
-  zone: metrics
-  subnets: [{{cidr: {cidr}}}]
-  attachments: [{{type: overlay, clusters: [edge]}}]
-  {extra}
-"""
-
-
 def test_more_nodes_get_smaller_blocks_and_the_old_ones_stay() -> None:
     def grown(count: int) -> tuple[str, ...]:
         return (node("w{n}", spec=f"range: {{last: {count}}}"), cluster("edge"), overlay())
@@ -486,21 +279,6 @@ def test_more_nodes_get_smaller_blocks_and_the_old_ones_stay() -> None:
         assert len(blocks) == count
         assert not any(one.overlaps(two) for one in blocks for two in blocks if one is not two)
         text = after
-
-
-def test_blocks_of_two_branches_that_overlap_are_a_clash() -> None:
-    resolved = world(node("w{n}", spec="range: {last: 2}"), cluster("edge"), overlay())
-    text = drawn(resolved)
-    pool, owner = "block@metrics/main/ipv4", "VirtualNetwork/metrics/subnet/main/ipv4/Node/w"
-    rest = [row for row in lines(text) if pool not in row]
-    rows = (f"{owner}1 {pool} 10.200.0.0/26", f"{owner}2 {pool} 10.200.0.32/27")
-    (error,) = compiled(resolved, ledger(*rest, *rows))[1].sorted()
-    assert error.code == "IC2504"
-    assert "overlaps 10.200.0.0/26" in error.message
-    after = drawn(resolved, ledger(*rest, *rows), ledger(rows[1]))
-    first, second = ids(resolved, after).block.values()
-    assert not first.overlaps(second)
-    assert rows[1] in lines(after)
 
 
 def test_a_freed_block_of_another_size_is_not_handed_out() -> None:
@@ -534,29 +312,3 @@ def test_a_network_that_changes_its_zone_keeps_its_own_ids() -> None:
     assert lines(after, "zone/red", "freed")
     assert len(lines(after, "zone/blue")) == 1
     assert not held_twice(after)
-
-
-# What people are told
-
-
-def test_changes_are_counted_and_moves_are_named() -> None:
-    resolved = world(DC1, network("n1", "dc1"), network("n2", "dc1"))
-    rows = (
-        "VirtualNetwork/n1 vlan@dc1 100",
-        "VirtualNetwork/n2 vlan@dc1 100",
-        "VirtualNetwork/gone vni 1000000",
-    )
-    before = read(ledger(*rows))
-    after = drawn(resolved, ledger(*rows), ledger(rows[0]))
-    found = changes(before, read(after).leases)
-    assert found.counts == {"new": 2, "renamed": 0, "moved": 1, "freed": 1, "kept": 1}
-    ((old, new),) = found.moved
-    assert (old.owner, old.value, new.owner) == ("VirtualNetwork/n2", "100", "VirtualNetwork/n2")
-    assert write_ledger(read(after).leases) == after
-
-
-def test_the_report_of_an_update_reads_like_the_one_of_a_compile() -> None:
-    resolved = world(DC1, network("n1", "dc1"), project=pools(vlan="4000"))
-    text = ledger("VirtualNetwork/n1 vlan@dc1 100", "VirtualNetwork/n1 vni 1000000")
-    first, second = compiled(resolved, text)[1], tried(resolved, text)[1]
-    assert as_text(first.sorted(), {}) == as_text(second.sorted(), {})

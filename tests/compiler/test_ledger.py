@@ -112,3 +112,12 @@ def test_clashes_are_found_by_the_lines_alone() -> None:
     assert clash(one, one._replace(value="6", freed=True)) == []
     assert clash(one, two._replace(freed=True)) == [("a", "b")]
     assert clash(one._replace(freed=True), two._replace(freed=True)) == []
+
+
+def test_blocks_that_overlap_clash() -> None:
+    wide, narrow = Lease("a", "localsids@edge", "fd::/64"), Lease("b", "localsids@core", "fd::/80")
+    assert clash(wide, narrow) == [("a", "b")]
+    assert clash(wide, narrow._replace(value="fd:0:0:1::/80")) == []
+    assert clash(wide, narrow._replace(owner="a", freed=True)) == []
+    assert clash(wide._replace(freed=True), narrow._replace(freed=True)) == []
+    assert clash(wide, narrow._replace(freed=True)) == [("a", "b")]

@@ -6,7 +6,6 @@ import pytest
 
 from compiler.allocated import Allocated
 from compiler.resolved import Resolved
-from tests.compiler.test_allocate import ledger, overlay, vlan
 from tests.ledgers import (
     cluster,
     codes,
@@ -15,10 +14,13 @@ from tests.ledgers import (
     fabric,
     held_twice,
     ids,
+    ledger,
     lines,
     network,
     node,
+    overlay,
     tried,
+    vlan,
     world,
 )
 
@@ -132,6 +134,13 @@ def test_a_fabric() -> None:
         world(fabric("west", moved="[dc1]"), network("n1", "west", spec=SUBNET)),
     )
     assert lines(new, "VirtualNetwork/n1", "vlan@west")
+
+
+def test_a_fabric_that_still_exists_keeps_its_leases() -> None:
+    text = drawn(world(DC1, network("n1", "dc1")))
+    after = drawn(world(DC1, fabric("dc2", moved="[dc1]"), network("n1", "dc1"), network("n2", "dc2")), text)
+    assert set(lines(text)) < set(lines(after))
+    assert not any("freed" in row for row in lines(after))
 
 
 def test_a_cluster_and_a_fabric_of_one_name_do_not_meet() -> None:

@@ -183,3 +183,24 @@ def test_render_to_a_folder_keeps_other_scopes(repository: Path, capsys: pytest.
     assert run(["render", "--out", "out", "--scope", "node/edge/worker-1"]) == 0
     assert "0 objects written" in capsys.readouterr().out.splitlines()[-1]
     assert sorted(path.relative_to(repository) for path in (repository / "out").rglob("*")) == before
+
+
+def test_freed_leases_go_only_when_the_targets_are_as_wanted(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = repository / "intentc.lock"
+    assert run(["ledger", "gc"]) == 0
+    assert "holds no freed lease" in capsys.readouterr().out
+    assert run(["apply", "--yes"]) == 0
+    (repository / "intent" / "policy.yaml").unlink()
+    assert run(["ledger", "update"]) == 0
+    assert " freed" in lock.read_text()
+    before = lock.read_bytes()
+    assert run(["ledger", "gc"]) == 1
+    assert "no lease was removed" in capsys.readouterr().err
+    assert lock.read_bytes() == before
+    assert run(["apply", "--yes"]) == 0
+    assert run(["ledger", "gc"]) == 0
+    assert " freed" not in lock.read_text()
+    assert run(["plan"]) == 0
+    assert run(["ledger", "update", "--check"]) == 0

@@ -374,6 +374,26 @@ def test_files_and_folders_are_synced(driver: Directory, monkeypatch: pytest.Mon
     assert {str(folder), str(folder.parent), str(driver.root)} <= set(synced[1:])
 
 
+def test_two_writers_take_turns(driver: Directory) -> None:
+    do(driver, POLICY)
+    other = Directory("other", driver.root)
+    staged = driver.stage(actions(NAD))
+    with pytest.raises(TransientError, match="another process is changing"):
+        other.stage(actions(CONFIG))
+    driver.commit(staged)
+    assert driver.verify(staged) == ()
+    do(other, CONFIG)
+    assert set(driver.observe().resources) == {NAD.key, POLICY.key, CONFIG.key}
+
+
+def test_a_refused_batch_lets_others_in(driver: Directory) -> None:
+    do(driver, POLICY)
+    (driver.root / path_of(CONFIG)).parent.mkdir(parents=True)
+    (driver.root / path_of(CONFIG)).write_text("mine\n")
+    refused(driver, CONFIG)
+    do(Directory("other", driver.root), NAD)
+
+
 def test_a_target_of_the_project_opens_its_driver(tmp_path: Path) -> None:
     driver = open_driver(Target(name="review", path="out/rendered"), tmp_path)
     assert isinstance(driver, Directory)

@@ -48,6 +48,9 @@ def built(request: pytest.FixtureRequest) -> Built:
     return build(*GROUND, CLUSTERS[request.param], LEFT, RIGHT, *NETWORKS)
 
 
+UNSET = LEFT.replace("  mtu: 9000\n", "")
+
+
 def of(built: Built, *scopes: Scope) -> dict[str, Resource]:
     """Return resources by type and name."""
     found = built.resources(*(scopes or (Scope("cluster", "edge"),)))
@@ -151,10 +154,12 @@ def test_network_of_the_device_plugin() -> None:
     fabric = json.loads(nad.spec["metadata"]["annotations"]["intentc.dev/fabric"])
     assert fabric == {"vni": 10300, "vlan": 300, "vrf": "ran"}
     found = config(nad)
-    assert found.pop("ipam")["type"] == "whereabouts"
-    assert list(found.items()) == [
-        ("cniVersion", "1.0.0"),
-        ("name", "n3"),
+    assert list(found) == ["cniVersion", "name", "plugins"]
+    plugin, tuning = found["plugins"]
+    # The device plugin sets up no VF, so that of the pool is given in the pod.
+    assert tuning == {"type": "tuning", "mtu": 9000}
+    assert plugin.pop("ipam")["type"] == "whereabouts"
+    assert list(plugin.items()) == [
         ("type", "sriov"),
         ("vlan", 300),
         ("vlanQoS", 5),
@@ -165,6 +170,17 @@ def test_network_of_the_device_plugin() -> None:
         ("min_tx_rate", 0),
         ("max_tx_rate", 1000),
     ]
+
+
+def test_the_mtu_of_a_pool_reaches_pods_whoever_makes_the_vfs() -> None:
+    text = network("n3", "subnets: [{cidr: 10.1.0.0/24}]")
+    for cluster, kind in ((PLUGIN_CLUSTER, "NetworkAttachmentDefinition upf/n3"), (CLUSTER, "")):
+        found = of(build(*GROUND, cluster, LEFT, text))
+        if kind:
+            assert config(found[kind])["plugins"][1] == {"type": "tuning", "mtu": 9000}
+        else:
+            assert found["SriovNetworkNodePolicy sriov-network-operator/left"].spec["spec"]["mtu"] == 9000
+            assert "metaPlugins" not in found["SriovNetwork sriov-network-operator/n3"].spec["spec"]
 
 
 def test_other_mtu_is_tuned() -> None:
@@ -357,7 +373,7 @@ def test_pools_of_nv_ipam() -> None:
 )
 def test_other_ways_to_addresses(mode: str, ipam: dict[str, Any] | None) -> None:
     text = network("n3", f"subnets: [{{cidr: 10.1.0.0/24}}]\nipam: {{mode: {mode}}}")
-    found = of(build(*GROUND, PLUGIN_CLUSTER, LEFT, text))["NetworkAttachmentDefinition upf/n3"]
+    found = of(build(*GROUND, PLUGIN_CLUSTER, UNSET, text))["NetworkAttachmentDefinition upf/n3"]
     assert config(found).get("ipam") == ipam
     assert ("capabilities" in config(found)) == (mode == "static")
 
@@ -381,7 +397,7 @@ def test_lines_for_a_workload() -> None:
 def test_fixed_address_and_mac_of_a_workload() -> None:
     static = network("n3", "subnets: [{cidr: 10.1.0.0/24}]\nipam: {mode: static}")
     pod = workload("upf", '{network: n3, addresses: [10.1.0.5], mac: "02:00:00:00:00:01"}')
-    found = of(build(*GROUND, PLUGIN_CLUSTER, LEFT, static, pod))
+    found = of(build(*GROUND, PLUGIN_CLUSTER, UNSET, static, pod))
     assert config(found["NetworkAttachmentDefinition upf/n3"])["capabilities"] == {"ips": True, "mac": True}
     text = found["snippet upf.yaml"].spec["text"]
     assert '"ips": ["10.1.0.5/24"], "mac": "02:00:00:00:00:01"' in text

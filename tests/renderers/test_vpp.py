@@ -86,10 +86,17 @@ def test_every_field_is_explained_by_a_place_in_intent() -> None:
 
 def test_a_forced_path_is_explained_by_its_segment_list() -> None:
     item = next(item for item in rendered() if item.key.type == "policy" and len(item.spec["lists"]) == 2)
-    places = {origin.field: origin for origin in item.origins if origin.field.startswith("lists.")}
-    assert all(isinstance(origin, Origin) for origin in places.values())
-    paths = [places["lists.0"].path, places["lists.1"].path]
-    assert [path[-2:] for path in paths] == [("explicit", 0), ("explicit", 1)]
+    places = [
+        (origin.field, origin.path[-2:]) for origin in item.origins if origin.field.startswith("lists.")
+    ]
+    # Each list by the line of the policy, and each of its SIDs by that of the router or link that holds it.
+    assert places == [
+        ("lists.0", ("explicit", 0)),
+        ("lists.0", (0, "locator")),
+        ("lists.0", (1, "locator")),
+        ("lists.1", ("explicit", 1)),
+        ("lists.1", (0, "endXSid")),
+    ]
     assert item.spec["lists"][0]["weight"] == 3
     assert item.subject.startswith("SRv6Policy/te/")
 

@@ -269,3 +269,9 @@ def test_spans() -> None:
     assert merged([(5, 9), (1, 2), (3, 3), (8, 12), (20, 20)]) == ((1, 3), (5, 12), (20, 20))
     assert clip((1, 5), (4, 9)) == (4, 5)
     assert clip((1, 3), (4, 9)) is None
+
+
+@pytest.mark.parametrize(("size", "codes"), [(1, ["IC2358"]), (2, ["IC2358"]), (4, [])])
+def test_a_block_is_one_that_host_local_takes(size: int, codes: list[str]) -> None:
+    text = network("blue", f"subnets: [{{cidr: 10.1.0.0/24}}]\nipam: {{perNodeBlockSize: {size}}}", OVERLAY)
+    assert build(*BASE, text).codes == codes

@@ -12,6 +12,7 @@ from tests.overlays import (
     CORE,
     FACTS,
     UNDERLAY,
+    W1,
     calico_node,
     node,
     policy,
@@ -226,4 +227,61 @@ def test_a_pinned_mtu_stands_in_for_an_underlay() -> None:
     assert build(alone, CALICO).codes == ["IC2616"]
     built = build(alone, CALICO + "  podMtu: 1400\n")
     assert built.codes == []
+    assert specs(built, CORE, "Installation")["default"]["spec"] == {"calicoNetwork": {"mtu": 1400}}
+
+
+@pytest.mark.parametrize(
+    ("steer", "codes"),
+    [
+        ("{prefixes: [192.0.2.0/24]}", []),
+        ("{prefixes: [192.0.2.0/24, 192.0.2.0/24]}", ["IC2639"]),
+        ("{prefixes: [0.0.0.0/0]}", []),
+        ("{prefixes: [10.64.7.0/26]}", ["IC2649"]),
+        ("{prefixes: [10.64.7.16/28]}", ["IC2649"]),
+        ("{prefixes: [10.64.7.0/25]}", []),
+    ],
+)
+def test_a_steered_prefix_takes_nothing_from_pods(steer: str, codes: list[str]) -> None:
+    pinned = node(2, more="  pins: {podsIpv4: 10.64.7.0/26}\n")
+    te = policy(endpoints="{nodes: {names: [w2]}}", steer=steer)
+    assert build(UNDERLAY, node(1), pinned, CLUSTER, te).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("pin", "codes"),
+    [("cafe:1::10", []), ("cafe:1::fffe", []), ("cafe:1::ffff", ["IC2646"]), ("fe00::1", ["IC2646"])],
+)
+def test_a_pinned_bsid_is_one_that_is_ours(pin: str, codes: list[str]) -> None:
+    assert build(*BASE, policy(bsids=f'{{w2: "{pin}"}}')).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("address", "codes"),
+    [("fd11::1", []), ("fe80::1", ["IC2620"]), ("ff02::1", ["IC2620"]), ("::", ["IC2620"])],
+)
+def test_the_source_of_encapsulation_is_routable(address: str, codes: list[str]) -> None:
+    first = node(1).replace('ipv6: "fd11::1"', f'ipv6: "{address}"')
+    assert build(UNDERLAY, first, node(2), CLUSTER).codes == codes
+
+
+def test_a_link_local_way_back_needs_the_interface_of_the_router() -> None:
+    first = node(1).replace("nextHop:", 'address: "fe80::2", nextHop:')
+    assert build(UNDERLAY, first, node(2), CLUSTER).codes == ["IC2620"]
+    link = "    - {name: p1-w1, ends: [{at: p1, interface: eth9}, {at: w1}]}\n"
+    assert build(UNDERLAY + link, first, node(2), CLUSTER).codes == []
+
+
+@pytest.mark.parametrize("part", ["nics: [{name: e0, mtu: 1600}, {name: e1, mtu: 1500}]", "bond"])
+def test_a_bond_as_uplink_limits_the_mtu_of_pods(part: str) -> None:
+    nics = part if part != "bond" else "nics: [{name: e0}, {name: e1}]"
+    bond = ", mtu: 1500" if part == "bond" else ""
+    more = f"  {nics}\n  bonds: [{{name: bond0, nics: [e0, e1]{bond}}}]\n"
+    first = node(1, more=more).replace("interface: eth0", "interface: bond0")
+    conflist = specs(build(UNDERLAY, first, node(2), CLUSTER), W1, "conflist")["10-intentc-pods.conflist"]
+    assert conflist["plugins"][0]["mtu"] == 1460
+
+
+def test_a_pinned_mtu_reaches_calico_without_srv6() -> None:
+    plain = "\n".join(line for line in CALICO.splitlines() if "srv6" not in line and "injector" not in line)
+    built = build(calico_node(1), calico_node(2), UNDERLAY, plain + "\n  podMtu: 1400\n")
     assert specs(built, CORE, "Installation")["default"]["spec"] == {"calicoNetwork": {"mtu": 1400}}

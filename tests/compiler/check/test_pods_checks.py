@@ -145,7 +145,8 @@ def test_overlay_and_fabric_together() -> None:
     both = network(
         "n3", V4 + "\nextendToFabric: true", "{type: sriov, pool: left}, {type: overlay, clusters: [edge]}"
     )
-    assert build(*BASE, both).codes == []
+    assert build(*BASE, both).codes == ["IC2363"]
+    assert build(*BASE, both + "  ipam: {mode: none}\n").codes == []
 
 
 def test_workload_takes_what_is_offered() -> None:
