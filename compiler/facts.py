@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from intent.diagnostics import Related, Report
-from intent.kinds.facts import FactsSpec, NodeSids, Placement
-from intent.model import Intent, Origin
+from intent.kinds.facts import FactsSpec, LinkState, NodeSids, Placement
+from intent.model import API_VERSION, Intent, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,25 @@ def gather(documents: Iterable[Intent], report: Report) -> Facts:
             origins.setdefault(f"link/{link.link}", origin)
         for index, item in enumerate(spec.placements):
             found.append((item, Origin("", intent, ("spec", "placements", index))))
-    found.sort(key=lambda entry: (_order(entry[0]), entry[1].span))
+    found.sort(key=lambda entry: (_order(entry[0]), entry[1].intent.name, entry[1].path[-1]))
     _check_placements(found, report)
     origins |= {f"placement/{index}": origin for index, (_, origin) in enumerate(found)}
     down = frozenset(name for name, state in states.items() if state == "down")
     return Facts(dict(sorted(nodes.items())), tuple(item for item, _ in found), down, origins)
+
+
+def document(facts: Facts, name: str, captured: str = "") -> dict[str, Any]:
+    """Return the saved form: one Facts document as plain values, which `gather` reads back as equal facts."""
+    links = [LinkState.model_validate({"link": link, "state": "down"}) for link in sorted(facts.down)]
+    spec = FactsSpec.model_construct(
+        captured=captured or None,
+        nodes=tuple(facts.nodes.values()),
+        placements=facts.placements,
+        links=tuple(links),
+    )
+    plain = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    said = {field: value for field, value in plain.items() if value}
+    return {"apiVersion": API_VERSION, "kind": "Facts", "metadata": {"name": name}, "spec": said}
 
 
 def _order(item: Placement) -> tuple[str, ...]:

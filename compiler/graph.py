@@ -6,7 +6,7 @@ of one node compiles without the others, and the union of all slices is the whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -47,13 +47,13 @@ class Graph:
     """All that should exist; slices are made when they are asked for."""
 
     allocated: Allocated = field(repr=False)
+    lower: Mapping[ScopeKind, tuple[Lower, ...]] = field(repr=False)
+    """What each kind of scope holds."""
     scopes: tuple[Scope, ...]
 
     def slice(self, scope: Scope) -> tuple[Element, ...]:
         """Return the elements of one scope, in an order that is safe to create them in."""
-        from compiler.lower import LOWER  # noqa: PLC0415 -- the table needs Element from this module
-
-        return tuple(element for lower in LOWER[scope.kind] for element in lower(self.allocated, scope.name))
+        return tuple(part for lower in self.lower[scope.kind] for part in lower(self.allocated, scope.name))
 
     def slices(self) -> Iterator[tuple[Scope, tuple[Element, ...]]]:
         """Yield scope by scope, so that a large mesh is never in memory as a whole."""

@@ -15,6 +15,7 @@ from compiler.allocated import Allocated
 from compiler.check import CHECKS, CHECKS_WITH_IDS
 from compiler.graph import Graph, scopes
 from compiler.ledger import Ledger, parse_ledger
+from compiler.lower import LOWER
 from compiler.resolve import resolve
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
@@ -49,7 +50,7 @@ def compile_intent(
     # Last, what can be judged only with ids: overlaps of what was drawn, VLANs against ports.
     if not _passes(CHECKS_WITH_IDS, allocated, report):
         return Compiled(resolved, book, allocated)
-    return Compiled(resolved, book, allocated, Graph(allocated, scopes(allocated)))
+    return Compiled(resolved, book, allocated, Graph(allocated, LOWER, scopes(allocated)))
 
 
 def check_intent(

@@ -113,16 +113,18 @@ def _network(intent: Intent, resolved: Resolved) -> Idle:
         and "gateway" in spec.model_fields_set
     ):
         yield ("gateway",), "over the overlay each node is the gateway of its pods"
-    served = {
-        resolved.clusters[cluster].spec.installed.ipam
-        for cluster, name in offered(resolved)
-        if name == intent.name
-    }
-    if "per_node_block_size" in said and not over and (ipam.mode != "central" or "nv-ipam" not in served):
+    if "per_node_block_size" in said and not over and not _has_blocks(intent, resolved):
         yield ("ipam", "perNodeBlockSize"), "only nv-ipam and the overlay give blocks to nodes"
     for index, entry in enumerate(ipam.fixed):
         if entry.mac is not None:
             yield ("ipam", "fixed", index, "mac"), "the address is reserved, whoever asks for it"
+
+
+def _has_blocks(intent: Intent, resolved: Resolved) -> bool:
+    return intent.spec.ipam.mode == "central" and any(
+        cluster.spec.installed.ipam == "nv-ipam" and (name, intent.name) in offered(resolved)
+        for name, cluster in resolved.clusters.items()
+    )
 
 
 def _pool(intent: Intent, resolved: Resolved) -> Idle:

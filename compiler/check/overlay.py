@@ -11,6 +11,7 @@ from compiler.mtu import LEAST, pod_mtu
 from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.cluster import Overlay
+from intent.source import FieldPath
 
 PLANES: Final = (
     "calico-vpp with bgp (3.32.0 or newer); calico-vpp with kubernetes (only the agent build that reads "
@@ -26,8 +27,9 @@ CALICO_BLOCKS: Final = {"ipv4": (20, 32), "ipv6": (116, 128)}
 
 
 def check_clusters(resolved: Resolved, report: Report) -> None:
-    """Check each cluster with an SRv6 overlay inside itself."""
+    """Check each cluster inside itself, and most of it only where it has an SRv6 overlay."""
     for cluster in resolved.clusters.values():
+        _names(cluster, report)
         if cluster.spec.srv6 is None:
             continue
         _planes(cluster, cluster.spec.srv6, report)
@@ -35,6 +37,20 @@ def check_clusters(resolved: Resolved, report: Report) -> None:
             _calico(cluster, cluster.spec.srv6, report)
         _nodes(cluster, resolved, report)
         _mtu(cluster, resolved, report)
+
+
+def _names(cluster: Cluster, report: Report) -> None:
+    """What is rendered under a name must have it alone."""
+    spec, intent = cluster.spec, cluster.intent
+    peers = [(("spec", "bgp", "peers", at, "name"), peer.name) for at, peer in enumerate(spec.bgp.peers)]
+    spaces = [(("spec", "namespaces", at, "name"), entry.name) for at, entry in enumerate(spec.namespaces)]
+    for what, rows in (("BGP peers", peers), ("namespaces", spaces)):
+        first: dict[str, FieldPath] = {}
+        for path, name in rows:
+            if first.setdefault(name, path) != path:
+                text = f"two {what} of cluster {cluster.name!r} are called {name!r}"
+                place = Related(intent.span(*first[name]), "the other one")
+                report.error("IC2621", intent.span(*path), text, "rename or remove one", [place])
 
 
 def _planes(cluster: Cluster, overlay: Overlay, report: Report) -> None:

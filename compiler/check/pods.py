@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from compiler.lower.workloads import choose, names
-from compiler.mtu import pod_mtu
+from compiler.mtu import mtu_in_force, pod_mtu
 from compiler.offers import NAD_NAME, Offer, offered, offers
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
@@ -107,6 +107,9 @@ def _check_namespaces(offer: Offer, cluster: Cluster, report: Report) -> None:
     if not offer.attachment.namespaces:
         return
     for index, name in enumerate(offer.attachment.namespaces):
+        if name in offer.attachment.namespaces[:index]:
+            text = f"namespace {name!r} is named twice"
+            report.error("IC2621", intent.span(*offer.path, "namespaces", index), text, "remove one")
         if name not in cluster.namespaces:
             text = f"cluster {cluster.name!r} has no namespace {name!r}"
             hint = did_you_mean(name, cluster.namespaces) or "add it to spec.namespaces of the cluster"
@@ -166,10 +169,10 @@ def _check_overlay(offer: Offer, cluster: Cluster, resolved: Resolved, report: R
     for text, hint in found:
         place = Related(cluster.intent.span("spec", "dataplane"), "the cluster")
         report.error("IC2310", intent.span(*offer.path), text, hint, [place])
-    left = pod_mtu(cluster, resolved)
-    limit = cluster.spec.pod_mtu or (left.value if left else None)
+    limit, _ = mtu_in_force(cluster, resolved)
     if limit is not None and network.spec.mtu and network.spec.mtu > limit:
-        why = str(left) if left and not cluster.spec.pod_mtu else f"podMtu of the cluster is {limit}"
+        pinned = f"podMtu of the cluster is {limit}"
+        why = pinned if cluster.spec.pod_mtu else str(pod_mtu(cluster, resolved))
         text = (
             f"network {network.name!r} has MTU {network.spec.mtu}; pods of {cluster.name!r} can have {limit}"
         )

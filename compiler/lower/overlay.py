@@ -54,14 +54,15 @@ def _tables(cluster: Cluster, allocated: Allocated) -> Iterator[Element]:
         about = allocated.resolved.vrfs[zone].intent if zone else cluster.intent
         origins: tuple[Origin, ...] = (table_origin("number", cluster, zone),)
         if zone:
-            origins += (Origin("name", about, ("spec", "zone")),)
+            origins += (Origin("", about, ("spec", "zone"), "zone of the overlay"),)
         for family in several:
             yield Table(
                 subject=f"{about.subject}/overlay/table",
                 origins=origins,
                 number=allocated.table[cluster.name, zone],
                 family=family,
-                name=f"intentc/zone/{zone}" if zone else "intentc/pods",
+                # A zone may be renamed; a table cannot without being taken from under SIDs and steering.
+                name="intentc/zone" if zone else "intentc/pods",
             )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from compiler.facts import Facts, gather
+from compiler.facts import Facts, document, gather
 from intent.diagnostics import Report
 from intent.load import load
 from intent.source import Source
+from reconciler.manifest import emit
 from tests.support import documents
 
 
@@ -92,3 +93,21 @@ def test_contradictions_name_both_places() -> None:
 def test_a_pod_may_have_several_interfaces() -> None:
     _, report = facts(f"  placements: [{pod()}, {pod(nic='ens2')}, {pod('upf-1', node='w2')}]\n")
     assert not report.found
+
+
+def test_the_saved_form_gives_equal_facts() -> None:
+    found, _ = facts(NODE + LINK + f"  placements: [{pod(pci='0000:3b:00.1')}, {pod('upf-1')}]\n")
+    report = Report()
+    text = emit(document(found, "captured", "SAFI 73 of rr1"))
+    again = gather(load([Source("facts.yaml", text)], report), report)
+    assert not report.found
+    assert again == found
+    assert again.digest == found.digest
+
+
+def test_many_placements_cost_in_proportion() -> None:
+    """Looking up the place of every placement would make this take minutes."""
+    pods = ", ".join(pod(f"upf-{number}") for number in range(20_000))
+    found, report = facts(f"  placements: [{pods}]\n")
+    assert not report.found
+    assert len(found.placements) == 20_000

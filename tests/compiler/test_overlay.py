@@ -15,8 +15,18 @@ spec: {type: mesh, networks: {matchLabels: {m: y}}}
 
 
 def tables(*texts: str) -> dict[str, int]:
-    """Return the number of each table of w1 by its name."""
-    return {spec["name"]: spec["id"] for spec in specs(build(*texts), W1, "table").values()}
+    """Return the number of each table of w1 by its zone; that of the pods by ''."""
+    allocated = build(*texts).compiled.allocated
+    assert allocated is not None
+    return {zone: number for (_, zone), number in allocated.table.items()}
+
+
+def test_a_renamed_zone_keeps_its_table_as_it_is() -> None:
+    blue = network("one", "10.1.0.0/16", zone="blue")
+    red = blue.replace("blue", "red").replace("{name: one,", "{name: one, moved: [zone/blue=red],")
+    before = build(*BASE, blue)
+    after = build(*BASE, red, ledger=before.ledger.replace("zone/blue", "zone/red"))
+    assert specs(after, W1, "table") == specs(before, W1, "table")
 
 
 def test_each_family_of_pods_has_a_table_and_a_service_sid() -> None:
@@ -93,8 +103,8 @@ def test_prefixes_behind_an_endpoint_are_steered_in_the_table_of_pods() -> None:
 def test_an_overlay_network_has_a_table_service_sids_and_policies_of_its_own() -> None:
     texts = (*BASE, network("blue", "10.1.0.0/16"))
     built, numbers = build(*texts), tables(*texts)
-    blue = numbers["intentc/zone/blue"]
-    assert blue != numbers["intentc/pods"]
+    blue = numbers["blue"]
+    assert blue != numbers[PODS]
     (sid,) = [name for name, spec in specs(built, W2, "localsid").items() if spec["table"] == blue]
     steered = {name: spec for name, spec in specs(built, W1, "steering").items() if spec["table"] == blue}
     ends = {specs(built, W1, "policy")[spec["bsid"]]["lists"][0]["sids"][-1] for spec in steered.values()}
@@ -111,7 +121,7 @@ def test_zones_that_import_each_other_are_steered_into_and_looked_up() -> None:
         ROUTER,
     )
     built, numbers = build(*texts), tables(*texts)
-    blue, red, alone = (numbers[f"intentc/zone/{name}"] for name in ("blue", "red", "alone"))
+    blue, red, alone = (numbers[name] for name in ("blue", "red", "alone"))
     by_prefix: dict[str, set[int]] = {}
     for spec in specs(built, W1, "steering").values():
         by_prefix.setdefault(spec["prefix"][:5], set()).add(spec["table"])

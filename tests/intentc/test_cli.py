@@ -152,6 +152,63 @@ def test_render_of_one_scope_equals_its_part_of_the_whole(capsys: pytest.Capture
     assert "no such scope" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [[], ["nosuch"], ["plan", "--nosuch"], ["ledger"], ["schema", "Nosuch"]])
+def test_a_wrong_command_line_is_an_error_and_not_a_change(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(words)
+    assert stop.value.code == 1
+    err = capsys.readouterr().err
+    assert "intentc" in err
+    assert "rest" not in err
+
+
+def test_the_folder_may_be_named_before_and_behind_the_command(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(repository.parent)
+    name = repository.name
+    assert run(["-C", name, "validate"]) == 0
+    assert run(["validate", "-C", name]) == 0
+    assert run(["validate"]) == 1
+    monkeypatch.chdir(repository / "intent")
+    capsys.readouterr()
+    assert run(["validate"]) == 1
+    assert "intentc -C .. " in capsys.readouterr().err
+
+
+def test_an_apply_that_fails_does_not_say_that_it_was_verified(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "rendered").write_text("in the way")
+    assert run(["apply", "--yes"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-2:] == ["applied 0 of 30", "`intentc plan` shows what is left"]
+    assert shown.err.count("\nfailed: ") <= 20
+    assert "\n\n" not in shown.err
+
+
+def test_plan_json_says_what_the_text_says_beside_the_plan(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = repository / "intent" / "underlay.yaml"
+    policy.write_text(policy.read_text().replace("name: p2\n", "name: p2\n      state: drain\n"))
+    assert run(["plan", "--format", "json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert "IC2633" in {entry["code"] for entry in found["diagnostics"]}
+    assert found["incomplete"] == {}
+    assert found["untaken"] == 0
+
+
+@pytest.mark.usefixtures("repository")
+def test_ledger_show_of_an_unknown_pool_names_the_pools(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "show", "--pool", "bsid"]) == 0
+    assert "bsid@edge" in capsys.readouterr().out
+    assert run(["ledger", "show", "--pool", "bsids"]) == 1
+    assert "did you mean 'bsid@edge'?" in capsys.readouterr().err
+
+
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "ic2001"]) == 0
     assert "IC2001" in capsys.readouterr().out

@@ -32,6 +32,15 @@ def changed(before: list[Resource], after: list[Resource]) -> Plan:
     return plan({"t": after}, {"t": Observation({item.key: item for item in before})})
 
 
+def test_a_document_is_placed_even_where_no_field_comes_from_it() -> None:
+    shown = [line.text for line in lines(changed([], [resource("a", {})]), places={"VirtualNetwork/n3": "x.yaml:4:1"})]
+    assert shown[0] == "VirtualNetwork/n3   x.yaml:4:1"
+
+
+def test_one_of_a_thing_is_not_several() -> None:
+    assert summary(changed([], [resource("a", {}, view=True)])) == "nothing to change; 0 unchanged; 1 view to write"
+
+
 def text(before: list[Resource], after: list[Resource], *, full: bool = False) -> str:
     return "\n".join(line.text for line in lines(changed(before, after), full=full))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from compiler.allocate import allocate
 from compiler.graph import Graph, Scope, scopes
 from compiler.ledger import parse_ledger
+from compiler.lower import LOWER
 from compiler.passes import check_intent
 from intent.diagnostics import Report
 from intent.load import load
@@ -66,7 +67,7 @@ def fresh(texts: list[str], ledger: str) -> Graph:
     assert resolved is not None, report.found
     allocated = allocate(resolved, parse_ledger(Source("intentc.lock", ledger), report), report)
     assert allocated is not None, report.found
-    return Graph(allocated, scopes(allocated))
+    return Graph(allocated, LOWER, scopes(allocated))
 
 
 @quick

@@ -195,7 +195,7 @@ def test_the_messages_are_all_accepted_and_make_the_same(vpp: Any) -> None:
         reply = getattr(vpp.api, operation.message)(**operation.arguments)
         assert reply.retval == 0, (operation, reply)
     assert found(vpp) == expected(resources)
-    blue = {"table_id": table_of(resources, "zone/blue"), "is_ip6": False}
+    blue = {"table_id": table_of(resources, "blue"), "is_ip6": False}
     held = {str(row.route.prefix) for row in vpp.api.ip_route_dump(table=blue)}
     assert routes(resources, blue["table_id"]) <= held, (
         "the other zone's local blocks are in this zone's table"
@@ -210,9 +210,10 @@ def routes(resources: list[Resource], table: int) -> set[str]:
     return found
 
 
-def table_of(resources: list[Resource], name: str) -> int:
-    for resource in resources:
-        if resource.key.type == "table" and name.partition("/")[2] in resource.spec["name"]:
-            number: int = resource.spec["id"]
-            return number
-    raise AssertionError(f"no table of {name}")
+def table_of(resources: list[Resource], network: str) -> int:
+    """Return the table of the zone that a network is."""
+    subject = f"VirtualNetwork/{network}/overlay/table"
+    (number,) = {
+        item.spec["id"] for item in resources if item.key.type == "table" and item.subject == subject
+    }
+    return int(number)

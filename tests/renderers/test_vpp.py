@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from compiler.graph import Scope
-from intent.model import Origin
 from renderers import NEEDS
 from renderers.resource import Key, Resource
 from renderers.vpp import cli_parts

@@ -285,3 +285,7 @@ def test_a_pinned_mtu_reaches_calico_without_srv6() -> None:
     plain = "\n".join(line for line in CALICO.splitlines() if "srv6" not in line and "injector" not in line)
     built = build(calico_node(1), calico_node(2), UNDERLAY, plain + "\n  podMtu: 1400\n")
     assert specs(built, CORE, "Installation")["default"]["spec"] == {"calicoNetwork": {"mtu": 1400}}
+
+
+def test_two_peers_of_one_name_would_be_one_object() -> None:
+    assert build(*CALICO_BASE[:3], CALICO.replace("name: rr", "name: injector"), FACTS).codes == ["IC2621"]
