@@ -97,7 +97,7 @@ def check_servers(
                 span, port = server.intent.span(*wire.path, "port"), wire.port
                 place = Related(servers[twin.server].intent.span(*twin.path), f"{twin.nic} of {twin.server}")
                 hint = "a port takes one cable"
-                if server.intent.words:
+                if server.intent.words and twin.server != wire.server:
                     hint = f"write for example {port.port}{{n}}"
                 once.error("IC2012", span, f"port {port} has two cables", hint, [place])
     return wired

@@ -178,7 +178,7 @@ class Metadata(Model):
     moved: tuple[Text, ...] = ()
     """Earlier names of the document, or of a part of it as `part/old=new` (`subnet/old=new`)."""
     protect: bool = Field(default=False, strict=True)
-    """Ask that nothing of it is deleted without a named approval (recorded; a warning says that it is not enforced yet)."""
+    """Ask that nothing of it is deleted without a named approval (recorded, not enforced yet)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

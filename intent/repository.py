@@ -53,8 +53,7 @@ def open_repository(
         if (root / PROJECT_FILE).exists():
             _refuse(source, report)
         else:
-            hint = "run intentc in the root of a repository, or make one with `intentc init`"
-            report.error("IC1030", Span(source.file), "there is no intentc.yaml here", hint)
+            report.error("IC1030", Span(source.file), "there is no intentc.yaml here", _root_hint(root))
         return None, {}
     texts = {source.file: source.text}
     project = _project(source, report)
@@ -73,6 +72,14 @@ def open_repository(
     intents = tuple(intent for intent in loaded if intent.kind not in ("Project", "Facts"))
     facts = tuple(intent for intent in loaded if intent.kind == "Facts")
     return Repository(root, project, intents, facts, ledger, texts), texts
+
+
+def _root_hint(root: Path) -> str:
+    """Say where the root is, when it is a folder around this one."""
+    for steps, folder in enumerate(root.absolute().parents, 1):
+        if (folder / PROJECT_FILE).is_file():
+            return f"the root of the repository is further up: intentc -C {root / '/'.join(['..'] * steps)} …"
+    return "run intentc in the root of a repository, or make one with `intentc init`"
 
 
 def _project(source: Source, report: Report) -> Intent | None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from intentc import __version__
 
@@ -28,20 +28,28 @@ COMMANDS: Final[dict[str, str]] = {
 """Every command, in the order of the help: a module of intentc.commands with `arguments` and `run`."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors leave with 1, since 2 means that a plan has changes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line."""
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser; commands add their own arguments when they are chosen."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="intentc",
         description="Network intent in git becomes one change on nodes, in Kubernetes and in the fabric.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:\n" + "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items()),
     )
     top.add_argument("--version", action="version", version=f"intentc {__version__}")
-    top.add_argument(
-        "-C", dest="root", type=Path, default=Path(), metavar="DIR", help="repository (default: here)"
-    )
+    _add_root(top, Path())
     top.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
-    top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    rest = top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    rest.required = False  # argparse would name it among what is missing
     return top
 
 
@@ -50,8 +58,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     _tune_collector()
     module = import_module(f"intentc.commands.{given.command}")
-    options = argparse.ArgumentParser(prog=f"intentc {given.command}", description=module.__doc__)
-    options.set_defaults(root=given.root)
+    options = _Parser(prog=f"intentc {given.command}", description=module.__doc__)
+    _add_root(options, given.root)
     module.arguments(options)
     command: Callable[[argparse.Namespace], int] = module.run
     try:
@@ -65,6 +73,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         # The reader (less, head) has gone: nobody is left to tell.
         sys.stderr.close()
         return 1
+
+
+def _add_root(options: argparse.ArgumentParser, default: Path) -> None:
+    """Add `-C`, which people write before and behind the command."""
+    text = "repository (default: here)"
+    options.add_argument("-C", dest="root", type=Path, default=default, metavar="DIR", help=text)
 
 
 def _tune_collector() -> None:

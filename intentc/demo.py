@@ -25,7 +25,8 @@ def main() -> int:
     code = _show(["plan"])
     if code == 0:
         sys.stdout.write(f"\nWhat was applied lies below {FOLDER / 'rendered'}.\n")
-        sys.stdout.write(f"Change a line below {FOLDER / 'intent'}, and plan again.\n")
+        sys.stdout.write(f"Change a line below {FOLDER / 'intent'}, and plan again:\n")
+        sys.stdout.write(f"    .venv/bin/python -m intentc -C {FOLDER} plan\n")
     return code
 
 

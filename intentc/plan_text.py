@@ -48,18 +48,24 @@ def summary(plan: Plan) -> str:
     counts = [f"{plan.counts[name]:,} {word}" for name, word in WORDS.items() if plan.counts[name]]
     parts = [", ".join(counts) or "nothing to change", f"{plan.unchanged:,} unchanged"]
     if plan.views:
-        parts.append(f"{plan.views:,} views to write")
+        parts.append(f"{number(plan.views, 'view')} to write")
     return "; ".join(parts)
 
 
-def lines(plan: Plan, *, full: bool = False) -> Iterator[Line]:
-    """Yield the text of a plan; `full` leaves nothing out."""
+def number(count: int, noun: str) -> str:
+    """Write a count and its noun: 1 view, 2,000 views."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def lines(plan: Plan, *, full: bool = False, places: Mapping[str, str] | None = None) -> Iterator[Line]:
+    """Yield the text of a plan; `full` leaves nothing out, `places` says where each document stands."""
     real = [action for action in plan.actions if not action.view]
     if real:
         yield from _destroyed(
             [action for action in real if action.operation in ("delete", "replace")], full=full
         )
-        yield from _documents([action for action in real if action.operation != "delete"], full=full)
+        kept = [action for action in real if action.operation != "delete"]
+        yield from _documents(kept, places or {}, full=full)
     views = [action for action in plan.actions if action.view]
     if full and views:
         yield Line("views (other forms of the same, for people)", "bold")
@@ -84,13 +90,13 @@ def _destroyed(actions: list[Action], *, full: bool) -> Iterator[Line]:
     yield Line()
 
 
-def _documents(actions: list[Action], *, full: bool) -> Iterator[Line]:
+def _documents(actions: list[Action], places: Mapping[str, str], *, full: bool) -> Iterator[Line]:
     groups = [(name, list(group)) for name, group in groupby(sorted(actions, key=_document), key=_document)]
     # What changes says more than what is new, so it must not drown in it.
     groups.sort(key=lambda entry: (all(action.operation == "create" for action in entry[1]), entry[0]))
     shown = groups if full else groups[:_GROUPS]
     for name, group in shown:
-        place = _place(group)
+        place = places.get(name, "")
         yield Line(f"{name}{'   ' + place if place else ''}", "bold")
         for alike, body in _alike(
             [action for action in group if full or action.operation != "create"], _changes
@@ -203,15 +209,6 @@ def _document(action: Action) -> str:
     return "/".join(action.subject.split("/")[:2]) or "(unknown)"
 
 
-def _place(actions: Iterable[Action]) -> str:
-    """Return where the document of a group was written."""
-    for action in actions:
-        for origin in action.resource.origins:
-            if origin.intent.subject == _document(action):
-                return str(origin.intent.span())
-    return ""
-
-
 def _why(resource: Resource, path: str) -> str:
     """Return the line of intent behind a field: of the closest field around it, the own document first."""
     own = "/".join(resource.subject.split("/")[:2])
@@ -231,9 +228,9 @@ def _meet(field: str, path: str) -> bool:
     return not field or f"{path}.".startswith(f"{field}.") or field.startswith(f"{path}.")
 
 
-def _rest(number: int, what: str) -> Iterator[Line]:
-    if number > 0:
-        yield Line(f"… and {number:,} more {what} (--full shows all)", "dim")
+def _rest(count: int, what: str) -> Iterator[Line]:
+    if count > 0:
+        yield Line(f"… and {count:,} more {what} (--full shows all)", "dim")
 
 
 def incomplete(targets: Mapping[str, str]) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from intentc.plan_text import Line
+from intentc.plan_text import Line, number
 from reconciler.apply import Event, Finished, Retrying, Started
 from reconciler.plan import Plan
 
@@ -66,7 +66,7 @@ class Display:
         text = ""
         match event:
             case Started(target, phase, actions):
-                text = f"{target}: {self.phases[phase]}: {actions:,} objects"
+                text = f"{target}: {self.phases[phase]}: {number(actions, 'object')}"
             case Retrying(target, phase, attempt, wait, why):
                 text = (
                     f"{target}: {self.phases[phase]}: attempt {attempt} failed ({why}); again in {wait:g} s"

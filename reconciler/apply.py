@@ -159,6 +159,9 @@ class _Part:
                 if attempt >= self.retry.attempts:
                     return _failed(actions, f"gave up after {attempt} attempts: {error}", {})
                 self.tell(Retrying(actions[0].target, actions[0].phase, attempt, wait, str(error)))
+            except Exception as error:  # noqa: BLE001 -- a bug in one driver must not lose what others did
+                words = f"the driver broke ({type(error).__name__}: {error}); please report this as a bug"
+                return _failed(actions, words, {})
             self.retry.sleep(wait)
             wait, attempt = min(2 * wait, self.retry.longest), attempt + 1
 

@@ -1,7 +1,7 @@
 """The noun between renderers and reconciler: one object of one target, as that target would show it.
 
-Invariant: `key` and `spec` can be computed from an observation alone; `subject`, `needs` and `origins` are ours,
-and take no part in equality or digests, so moving a comment changes no plan.
+Invariant: `key` and `spec` can be computed from an observation alone; `subject`, `needs` and `origins` are
+ours, and take no part in equality or digests, so moving a comment changes no plan.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Resource:
     origins: tuple[Origin, ...] = field(default=(), compare=False, repr=False)
     """The lines of intent that caused it, field by field."""
     view: bool = field(default=False, compare=False)
-    """Only another form of other resources (an exec file, the neutral blueprint): written for people, not counted."""
+    """Another form of other resources (an exec file, the neutral blueprint): for people, not counted."""
 
     @property
     def digest(self) -> str:

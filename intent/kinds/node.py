@@ -213,7 +213,7 @@ class NodeSpec(Hardware):
     pins: Pins = Pins()
     """Values fixed by hand."""
     state: Literal["active", "drain"] = "active"
-    """`drain` keeps new attachments and TE paths away from the node."""
+    """`drain` keeps pre-provisioned workloads away from the node; its tunnels stay."""
     description: Text | None = None
     """For people."""
 

@@ -107,10 +107,12 @@ spec:
         twin = repeated(target.name for target in self.targets)
         if twin:
             raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
-        twin = repeated(normpath(target.path) for target in self.targets)
-        if twin:
-            hint = "each would delete what the other writes"
-            raise wrong(f"two targets write to {twin[1]!r}", hint, "targets", twin[0], "path")
+        paths = [normpath(target.path) for target in self.targets]
+        for index, path in enumerate(paths):
+            for other in paths[:index]:
+                if f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/"):
+                    hint = "each would find files of the other: give them folders side by side"
+                    raise wrong(f"two targets share {path!r} and {other!r}", hint, "targets", index, "path")
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Final
 
 from intentc.commands.plan import present
 from intentc.session import begin, tell
@@ -12,6 +13,9 @@ from intentc.work import Work, prepare
 from reconciler.apply import Result, apply
 from reconciler.brake import Limits, check
 from reconciler.drivers.base import DriverError
+
+_SHOWN: Final = 20
+"""Objects that an apply names when it could not do them; there may be a hundred thousand."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,17 +71,23 @@ def _confirmed() -> bool:
         return False
     sys.stderr.write("apply this? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    sys.stderr.write("nothing was applied\n")
+    return False
 
 
 def _report(result: Result, work: Work) -> None:
-    for outcome in result.failed:
+    # What failed is the cause, and what was skipped only follows from it.
+    undone = sorted(result.failed, key=lambda outcome: outcome.status != "failed")
+    for outcome in undone[:_SHOWN]:
         places = sorted({str(origin.span) for origin in outcome.action.resource.origins})
-        where = f"  because of {', '.join(places[:3])}" if places else ""
+        where = f"  because of {', '.join(places[:3])}\n" if places else ""
         sys.stderr.write(
-            f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}\n"
+            f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}"
         )
-    done = len(result.outcomes) - len(result.failed)
-    sys.stdout.write(f"applied {done:,} of {len(work.plan.actions):,}; read back and verified\n")
-    if result.failed:
-        sys.stdout.write("`intentc plan` shows what is left\n")
+    if len(undone) > _SHOWN:
+        sys.stderr.write(f"… and {len(undone) - _SHOWN:,} more that were not done\n")
+    done = len(result.outcomes) - len(undone)
+    sys.stdout.write(f"applied {done:,} of {len(work.plan.actions):,}")
+    sys.stdout.write("\n`intentc plan` shows what is left\n" if undone else "; read back and verified\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from compiler.allocate import changes, update
 from compiler.ledger import Ledger, clashes, parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent
-from intent.diagnostics import Report
+from intent.diagnostics import Report, did_you_mean
 from intent.repository import Repository, open_repository
 from intentc.history import settled_ledger
 from intentc.session import Session, begin, tell
@@ -60,10 +60,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(session: Session, ledger: Ledger, pool: str | None) -> int:
     tell(session)
-    for lease in ledger.leases:
-        if pool in (None, lease.pool, lease.pool.partition("@")[0]):
-            mark = "  (freed)" if lease.freed else ""
-            sys.stdout.write(f"{lease.pool:24} {lease.value:40} {lease.owner}{mark}\n")
+    chosen = [lease for lease in ledger.leases if pool in (None, lease.pool, lease.pool.partition("@")[0])]
+    for lease in chosen:
+        mark = "  (freed)" if lease.freed else ""
+        sys.stdout.write(f"{lease.pool:24} {lease.value:40} {lease.owner}{mark}\n")
+    if pool is not None and not chosen:
+        known = {name for lease in ledger.leases for name in (lease.pool, lease.pool.partition("@")[0])}
+        hint = did_you_mean(pool, (name for name in known if ("@" in name) == ("@" in pool)))
+        sys.stderr.write(
+            f"intentc: {ledger.file} holds no lease of pool {pool!r}{'; ' + hint if hint else ''}\n"
+        )
     return 1 if session.report.failed else 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from intent.diagnostics import as_json as found_as_json
 from intentc import plan_text
 from intentc.session import Session, add_format, begin, tell
 from intentc.terminal import show
@@ -33,7 +34,12 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"intentc: {error}\n")
         return 1
     if options.format == "json":
-        json.dump(as_json(work.plan), sys.stdout, indent=2)
+        beside = {
+            "incomplete": work.incomplete,
+            "untaken": work.untaken,
+            "diagnostics": found_as_json(session.report.sorted()),
+        }
+        json.dump({**as_json(work.plan), **beside}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         present(session, work, full=options.full)
@@ -50,7 +56,9 @@ def present(session: Session, work: Work, *, full: bool) -> None:
         ]
     )
     show(plan_text.incomplete(work.incomplete))
-    show(plan_text.lines(work.plan, full=full))
+    documents = session.repository.intents if session.repository else ()
+    places = {intent.subject: str(intent.span()) for intent in documents}
+    show(plan_text.lines(work.plan, full=full, places=places))
     if work.untaken:
         show(
             [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from compiler.graph import Graph, Scope
 from intent.diagnostics import did_you_mean
+from intentc.plan_text import number
 from intentc.session import begin, tell
 from reconciler.apply import apply
 from reconciler.drivers.directory import Directory
@@ -63,5 +64,7 @@ def _write(folder: Path, graph: Graph, scopes: list[Scope]) -> int:
     for outcome in result.failed:
         sys.stderr.write(f"{outcome.action.key}: {outcome.message}\n")
     done = len(result.outcomes) - len(result.failed)
-    sys.stdout.write(f"{done:,} objects written below {folder}, {work.unchanged:,} were there already\n")
+    sys.stdout.write(
+        f"{number(done, 'object')} written below {folder}, {work.unchanged:,} were there already\n"
+    )
     return 1 if result.failed else 0

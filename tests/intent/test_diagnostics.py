@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from intent.diagnostics import Related, Report, as_json, as_text, closest, did_you_mean
 from intent.source import Span
 

@@ -223,6 +223,8 @@ RULES = [
         "fixed addresses and MACs need a single replica",
     ),
     ("Project", "targets: [{name: a}, {name: a}]", "two targets are called 'a'"),
+    ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
+    ("Project", "targets: [{name: a}, {name: b, path: rendered/b}]", "two targets share 'rendered/b' and"),
     ("Project", "ledger: ../x.lock", "'../x.lock' leaves the repository"),
     ("Project", "intent: [/etc/*.yaml]", "'/etc/*.yaml' leaves the repository"),
     ("Project", "intent: ['intent/**.yaml']", "'intent/**.yaml' is not a pattern of files"),

@@ -33,12 +33,18 @@ def changed(before: list[Resource], after: list[Resource]) -> Plan:
 
 
 def test_a_document_is_placed_even_where_no_field_comes_from_it() -> None:
-    shown = [line.text for line in lines(changed([], [resource("a", {})]), places={"VirtualNetwork/n3": "x.yaml:4:1"})]
+    shown = [
+        line.text
+        for line in lines(changed([], [resource("a", {})]), places={"VirtualNetwork/n3": "x.yaml:4:1"})
+    ]
     assert shown[0] == "VirtualNetwork/n3   x.yaml:4:1"
 
 
 def test_one_of_a_thing_is_not_several() -> None:
-    assert summary(changed([], [resource("a", {}, view=True)])) == "nothing to change; 0 unchanged; 1 view to write"
+    assert (
+        summary(changed([], [resource("a", {}, view=True)]))
+        == "nothing to change; 0 unchanged; 1 view to write"
+    )
 
 
 def text(before: list[Resource], after: list[Resource], *, full: bool = False) -> str:
@@ -112,5 +118,5 @@ def test_many_documents_are_cut_with_a_word_on_the_rest() -> None:
 def test_the_summary_counts_views_apart() -> None:
     view = Resource(Key("vpp", "node/a/b", "exec", "b.exec"), {"text": "x"}, view=True)
     found = changed([resource("old", {})], [resource("new", {}), view])
-    assert summary(found) == "1 to create, 1 to delete; 0 unchanged; 1 views to write"
+    assert summary(found) == "1 to create, 1 to delete; 0 unchanged; 1 view to write"
     assert "views" not in "\n".join(line.text for line in lines(found))
