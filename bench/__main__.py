@@ -17,6 +17,7 @@ from typing import Final
 from bench import generate
 
 ROOT: Final = Path(__file__).parents[1]
+ENVIRONMENT: Final = {**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as intentc/cli.py does
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def timed(command: Sequence[str], runs: int) -> Figure:
     seconds, memory, output = [], 0, ""
     for _ in range(runs):
         with tempfile.TemporaryFile("w+") as out:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=out)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=out, env=ENVIRONMENT)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             out.seek(0)

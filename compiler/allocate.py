@@ -46,7 +46,8 @@ def allocate(resolved: Resolved, ledger: Ledger, report: Report) -> Allocated | 
             values[request.slot][request.key] = value
     # A lease that clashes was reported as that, and is not missing too.
     clashed = {(owner, pool) for owner, pool, _ in books.lost}
-    report_missing([one for one in missing if (one.owner, one.pool) not in clashed], ledger, report)
+    missing = [one for one in missing if (one.owner, one.pool) not in clashed]
+    report_missing(missing, requests, ledger, report)
     report_outside(outside, ledger, report)
     return None if report.failed else Allocated.of(resolved, values)
 

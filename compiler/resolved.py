@@ -15,7 +15,7 @@ from intent.kinds.cluster import ClusterSpec
 from intent.kinds.fabric import FabricSpec, Switch
 from intent.kinds.node import Bond, Nic, Pins, Uplink
 from intent.kinds.project import ProjectSpec
-from intent.kinds.underlay import Link, Router, UnderlaySpec
+from intent.kinds.underlay import Link, Router
 from intent.kinds.virtual_network import VirtualNetworkSpec
 from intent.model import Intent
 from intent.source import FieldPath
@@ -170,11 +170,6 @@ class Underlay:
     links: Mapping[str, Link]
     router_origin: Mapping[str, tuple[Intent, FieldPath]] = field(repr=False)
     link_origin: Mapping[str, tuple[Intent, FieldPath]] = field(repr=False)
-
-    def spec_of(self, router: str) -> UnderlaySpec:
-        """Return the document's spec that a router stands in."""
-        spec: UnderlaySpec = self.router_origin[router][0].spec
-        return spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from compiler.books import Books
@@ -14,13 +14,19 @@ from intent.source import Span
 
 _SHOWN: Final = 10
 """Errors of one kind that are shown one by one."""
+_NAMES: Final = 3
+"""Earlier names that a hint offers; among more, nobody finds the right one."""
 _UPDATE: Final = "run `intentc ledger update` and commit the ledger"
 _DELETE: Final = "widen the pool, or delete this line and run `intentc ledger update` (the id changes)"
 Entry = TypeVar("Entry")
 
 
-def report_missing(missing: Sequence[Request], ledger: Ledger, report: Report) -> None:
+def report_missing(
+    missing: Sequence[Request], requests: Sequence[Request], ledger: Ledger, report: Report
+) -> None:
     """Report leases that nobody drew yet: once per document, and the first documents only."""
+    held = _heads(ledger) if missing else set()
+    deserted = _deserted(held, requests)
     documents: defaultdict[int, list[Request]] = defaultdict(list)
     for request in missing:
         documents[id(request.intent)].append(request)
@@ -30,11 +36,33 @@ def report_missing(missing: Sequence[Request], ledger: Ledger, report: Report) -
         count = f"{len(several)} leases are" if len(several) > 1 else "a lease is"
         whose = "the first for" if len(several) > 1 else "for"
         text = f"{count} missing ({pools}), {whose} {first.owner}"
-        report.error("IC2503", first.intent.span("metadata", "name"), text, _UPDATE)
+        old = deserted.get(first.intent.kind, [])
+        # A new document takes the ids of an old one only if it says so, and after an update it is late.
+        hint = f"if it was {' or '.join(old)} before, say so in metadata.moved first; {_UPDATE}"
+        few = 0 < len(old) <= _NAMES and first.intent.subject not in held
+        report.error("IC2503", first.intent.span("metadata", "name"), text, hint if few else _UPDATE)
 
     left = _first(list(documents.values()), one)
     if left:
         report.error("IC2503", Span(ledger.file), f"leases are missing for {left} more documents", _UPDATE)
+
+
+def _deserted(held: set[str], requests: Iterable[Request]) -> dict[str, list[str]]:
+    """Return the documents, by kind, that hold leases and are not there any more."""
+    if not held:
+        return {}
+    names = {name for request in requests for name in (request.owner, *request.formerly)}
+    present = {"/".join(name.split("/")[:2]) for name in names}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for head in sorted(held - present):
+        kind, _, name = head.partition("/")
+        found[kind].append(repr(name))
+    return found
+
+
+def _heads(ledger: Ledger) -> set[str]:
+    """Return the documents that hold leases, as Kind/uid."""
+    return {"/".join(lease.owner.split("/")[:2]) for lease in ledger.leases if not lease.freed}
 
 
 def report_outside(outside: Sequence[tuple[Request, Lease]], ledger: Ledger, report: Report) -> None:

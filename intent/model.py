@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -67,7 +67,6 @@ class Model(BaseModel):
         coerce_numbers_to_str=True,  # lossless: the loader makes numbers of canonical integers only
         hide_input_in_errors=True,
         validate_default=False,
-        use_attribute_docstrings=True,
         defer_build=True,  # a command builds the kinds that it meets, not all of them
     )
 
@@ -209,8 +208,7 @@ class Intent:
         return self.doc.span(path, key=key)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Why a field of a rendered object has its value: a place in intent, and the rule where it is not copied.
 
     `field` is a dotted path in the rendered object; empty stands for the object as a whole.

@@ -54,10 +54,8 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
             _own(path, error, document, report)
         elif not _failed_inside(path, error, document):
             message, hint = _words(error)
-            if error["type"] in ("tuple_type", "list_type"):
-                hint = _list_hint(error.get("input"), of_mappings=bool(_models_at(model, error["loc"])))
-            span = document.span(path)
-            report.error("IC1022", span, message, _brace_hint(path, document) or hint)
+            hint = _brace_hint(path, document) or _shape_hint(error, model) or hint
+            report.error("IC1022", document.span(path), message, hint)
 
 
 def written(path: FieldPath) -> str:
@@ -144,10 +142,16 @@ def _wrong_type(error: ErrorDetails) -> tuple[str, str]:
     return f"expected {_EXPECTED[kind]}, found {_found(value)}", hint
 
 
-def _list_hint(value: Any, *, of_mappings: bool) -> str:
-    if of_mappings:
-        return "each entry of the list is a mapping that starts with '- '"
-    return f"write [{value}]" if isinstance(value, str) else ""
+def _shape_hint(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Say how the list or the mapping is written that should stand there."""
+    wanted, value = _EXPECTED.get(error["type"]), error.get("input")
+    inside = bool(_models_at(model, error["loc"]))
+    if wanted == "a list":
+        if inside:
+            return "each entry of the list is a mapping that starts with '- '"
+        return f"write [{value}]" if isinstance(value, str) else ""
+    fields = _fields(model, error["loc"]) if wanted == "a mapping" and inside else ()
+    return f"its fields are {', '.join(fields)}" if fields else ""
 
 
 def _say_choice(value: Any, context: Mapping[str, Any]) -> tuple[str, str]:

@@ -15,11 +15,6 @@ _PLACES: Final = (_HERE / "data" / "codes.md", _HERE.parent / "docs" / "codes.md
 _HEADING: Final = re.compile(r"^## (IC[0-9]{4}) — (.+)$", re.MULTILINE)
 
 
-def explain_code(code: str) -> str | None:
-    """Return title, meaning and remedy of a code; None for a code that we do not have."""
-    return explanations().get(code.strip().upper())
-
-
 @cache
 def explanations() -> dict[str, str]:
     """Return all sections by code, in the order of the page."""

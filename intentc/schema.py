@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import ModelSchema
 
 from intent.kinds import KINDS
 from intent.load import envelope
 from intent.model import API_VERSION
 from intent.scalars import Ranges
+from intentc.docstrings import field_docs
 
 Json = dict[str, Any]
 
@@ -29,7 +32,17 @@ _NUMBERS: Final = ("1", "10", "1572", "100000")
 
 
 class _Generator(GenerateJsonSchema):
-    """Writes defaults as the user would."""
+    """Writes defaults as the user would, and says what fields mean."""
+
+    def model_schema(self, schema: ModelSchema) -> Json:
+        """Return the schema of a model with the texts of its fields."""
+        body = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        texts = field_docs(model)
+        for name, part in body.get("properties", {}).items():
+            if name in texts:
+                part.setdefault("description", texts[name])
+        return body
 
     def encode_default(self, dft: Any) -> Any:
         """Return a default as a value of YAML."""

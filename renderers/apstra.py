@@ -84,6 +84,7 @@ _SUBNET_FIELDS: Final = {
     for families in (frozenset(), frozenset({"ipv4"}), frozenset({"ipv6"}), frozenset({"ipv4", "ipv6"}))
 }
 """Fields of a network, by the families that it has."""
+_RELAY_FIELDS: Final = {"dhcp_relay": ("dhcp_servers",)}
 _SERVER_FIELDS: Final = {"name": ("label",), "hostname": ("hostname",)}
 
 
@@ -145,8 +146,12 @@ def _index(place: str, fabric: Fabric, elements: tuple[Element, ...]) -> Bluepri
 
 def _zones(blueprint: Blueprint) -> Iterator[Resource]:
     relays: defaultdict[str, set[str]] = defaultdict(set)
+    causes: defaultdict[str, list[Origin]] = defaultdict(list)
     for network in blueprint.networks.values():
-        relays[network.vrf or ""].update(network.dhcp_relay)
+        if network.dhcp_relay:
+            relays[network.vrf or ""].update(network.dhcp_relay)
+            several = (origin for origin in network.origins if origin.field == "dhcp_relay")
+            causes[network.vrf or ""].extend(renamed(tuple(several), _RELAY_FIELDS))
     for zone in blueprint.zones.values():
         targets = {"import_RTs": list(zone.import_targets), "export_RTs": list(zone.export_targets)}
         spec = {
@@ -162,7 +167,8 @@ def _zones(blueprint: Blueprint) -> Iterator[Resource]:
             "tags": [TAG],
         }
         key = blueprint.key("routing-zone", zone.name)
-        yield Resource(key, spec, zone.subject, (), renamed(zone.origins, _ZONE_FIELDS))
+        origins = (*renamed(zone.origins, _ZONE_FIELDS), *causes[zone.name])
+        yield Resource(key, spec, zone.subject, (), origins)
         if blueprint.fabric.loopback_pool:
             yield _loopback_pool(zone, key, blueprint)
 

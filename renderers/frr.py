@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from compiler.elements.fabric import Fabric, Switch
+from compiler.elements.fabric import Fabric
 from compiler.graph import Element, Scope
 from intent.model import Origin
 from intent.source import FieldPath
@@ -88,7 +88,7 @@ def _origins(view: SwitchView) -> tuple[Origin, ...]:
     parts += [*view.attachments, *view.links, *view.peers, *view.routes]
     found: dict[tuple[str, FieldPath], Origin] = {}
     for part in parts:
-        for origin in part.origins[:1] if not isinstance(part, Switch) else part.origins:
+        for origin in part.origins:
             path = origin.path if not origin.field else ("spec",)
             found.setdefault((origin.intent.subject, path), Origin("text", origin.intent, path, origin.rule))
     return tuple(found.values())

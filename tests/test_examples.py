@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from intentc.cli import run
-from intentc.plan_text import lines, summary
 from intentc.session import Session, begin
 from intentc.work import prepare
 from reconciler.apply import apply
@@ -54,11 +53,12 @@ def test_an_example_says_nothing_but_notes() -> None:
     assert [entry for entry in found if entry.severity != "note"] == []
 
 
-def test_an_example_renders_what_was_reviewed(example: Path, *, update_golden: bool) -> None:
-    session = opened()
-    work = prepare(session)
-    text = "\n".join([*(line.text for line in lines(work.plan)), summary(work.plan)]) + "\n"
-    assert not apply(work.plan, work.drivers).failed
+def test_an_example_renders_what_was_reviewed(
+    example: Path, capsys: pytest.CaptureFixture[str], *, update_golden: bool
+) -> None:
+    assert run(["plan"]) == 2
+    text = capsys.readouterr().out
+    assert run(["apply", "--yes"]) == 0
     found = {
         "plan.txt": text,
         **{f"rendered/{name}": body for name, body in tree(example / "rendered").items()},

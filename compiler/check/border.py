@@ -9,6 +9,7 @@ from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec, ExternalPeer
 from intent.model import Intent
+from intent.scalars import IPNetwork
 from intent.source import FieldPath, Span
 
 Taken = dict[tuple[Port, int], list[tuple[Intent, FieldPath, int]]]
@@ -34,6 +35,8 @@ def check_exits(resolved: Resolved, report: Report) -> None:
             if _check_switch(intent, ("spec", "peers", index), peer.switch, resolved, report):
                 _check_peer(intent, index, peer, report)
         _check_routes(intent, report)
+    _check_repeated(resolved, report)
+    _check_prefixes(resolved, report)
 
 
 def _check_switch(intent: Intent, path: FieldPath, name: str, resolved: Resolved, report: Report) -> bool:
@@ -167,10 +170,76 @@ def _check_peer(intent: Intent, index: int, peer: ExternalPeer, report: Report) 
                 )
 
 
+def _check_repeated(resolved: Resolved, report: Report) -> None:
+    """Check that a zone meets each neighbour of a switch, and each route, once: one would hide the other."""
+    seen: dict[tuple[str, ...], Related] = {}
+    for name, intent in sorted(resolved.of("ExternalConnection").items()):
+        spec: ExternalConnectionSpec = intent.spec
+        entries = [
+            (("peers", at), f"peer {peer.address} of switch {peer.switch!r}")
+            for at, peer in enumerate(spec.peers)
+        ]
+        entries += [
+            (("staticRoutes", at), f"route {route.prefix} by {route.next_hop}")
+            for at, route in enumerate(spec.static_routes)
+        ]
+        for path, what in entries:
+            span = intent.span("spec", *path)
+            first = seen.setdefault((spec.fabric, spec.zone, what), Related(span, f"in connection {name!r}"))
+            if first.span != span:
+                message = f"{what} is said twice for zone {spec.zone!r}"
+                report.error("IC2258", span, message, "remove one of the two", [first])
+
+
+def _check_prefixes(resolved: Resolved, report: Report) -> None:
+    """Check that the prefix of a link is no other link's of its switch, and no network's of its zone."""
+    links: dict[tuple[str, str, str], list[tuple[BorderPort, Related]]] = {}
+    for name, intent in sorted(resolved.of("ExternalConnection").items()):
+        spec: ExternalConnectionSpec = intent.spec
+        for index, port in enumerate(spec.ports):
+            if port.address is None:
+                continue
+            span = intent.span("spec", "ports", index, "address")
+            here = links.setdefault((spec.fabric, spec.zone, port.switch), [])
+            clash = _other_link(port, here) or _same_subnet(port.address, spec.zone, resolved)
+            if clash:
+                message = f"prefix {port.address} of the link overlaps {clash.message}"
+                hint = "give the link a prefix of its own: the zone could not tell the two apart"
+                report.error("IC2259", span, message, hint, [clash])
+            here.append((port, Related(span, f"that of a link of connection {name!r}")))
+
+
+def _other_link(port: BorderPort, known: list[tuple[BorderPort, Related]]) -> Related | None:
+    """Return a link on another sub-interface whose prefix overlaps; of the same one, the VLAN is told."""
+    for other, place in known:
+        apart = (other.port, other.vlan) != (port.port, port.vlan)
+        if apart and port.address and other.address and other.address.overlaps(port.address):
+            return place
+    return None
+
+
+def _same_subnet(prefix: IPNetwork, zone: str, resolved: Resolved) -> Related | None:
+    """Return the subnet of a network of the zone that a prefix overlaps."""
+    for name in resolved.vrfs[zone].networks if zone in resolved.vrfs else ():
+        network = resolved.networks[name]
+        for index, subnet in enumerate(network.spec.subnets):
+            if subnet.cidr.overlaps(prefix):
+                return Related(network.intent.span("spec", "subnets", index), f"a subnet of network {name!r}")
+    return None
+
+
 def _check_routes(intent: Intent, report: Report) -> None:
     spec: ExternalConnectionSpec = intent.spec
+    own = {(local_address(port) or "").partition("/")[0] for port in spec.ports}
     for index, route in enumerate(spec.static_routes):
-        if not any(port.address and route.next_hop in port.address for port in spec.ports):
+        if str(route.next_hop) in own:
+            report.error(
+                "IC2257",
+                intent.span("spec", "staticRoutes", index, "nextHop"),
+                f"next hop {route.next_hop} is our own address on the link",
+                "say the address of the far end, or set local on the port",
+            )
+        elif not any(port.address and route.next_hop in port.address for port in spec.ports):
             report.error(
                 "IC2257",
                 intent.span("spec", "staticRoutes", index, "nextHop"),

@@ -43,6 +43,7 @@ def check_mtu(resolved: Resolved, report: Report) -> None:
         if network.spec.extend_to_fabric and network.spec.mtu:
             _check_network(network, network.spec.mtu, vfs, resolved, report)
     _check_fixed_ports(resolved, report)
+    _check_exits(resolved, report)
 
 
 def _too_large(small: Link, large: Link, report: Report, header: int = 0) -> None:
@@ -83,7 +84,7 @@ def _check_fabric(name: str, resolved: Resolved, report: Report) -> None:
 
 
 def _check_pool(pool: Pool, resolved: Resolved, report: Report) -> Link | None:
-    """Check VF ≤ PF ≤ port on every node, and return what limits the pods: the smallest VF."""
+    """Check VF ≤ PF ≤ port on every node, and return what limits the pods: the least link beside them."""
     stated = (
         Link(f"pool {pool.name!r}", pool.intent.spec.mtu, pool.intent.span("spec", "mtu"))
         if pool.intent.spec.mtu
@@ -94,9 +95,9 @@ def _check_pool(pool: Pool, resolved: Resolved, report: Report) -> Link | None:
     for node, nics in pool.members.items():
         for nic in nics:
             chain = [link for link in (stated, _nic(node, nic, resolved)) if link]
+            chain += _ports(node, nic, resolved)
             if not stated and chain and (smallest is None or chain[0].mtu < smallest.mtu):
                 smallest = chain[0]
-            chain += _ports(node, nic, resolved)
             for large, small in pairwise(chain):
                 if large.mtu > small.mtu and large.what not in told:
                     told.add(large.what)
@@ -175,6 +176,17 @@ def _check_fixed_ports(resolved: Resolved, report: Report) -> None:
             if network.spec.mtu > limit.mtu:
                 told.add(use.network)
                 _too_large(limit, _network(network, network.spec.mtu), report)
+
+
+def _check_exits(resolved: Resolved, report: Report) -> None:
+    """Check the sub-interfaces of ways out against their ports: no provider takes a larger one."""
+    for intent in resolved.of("ExternalConnection").values():
+        for index, port in enumerate(intent.spec.ports):
+            if port.mtu and (intent.spec.fabric, port.switch) in resolved.switches:
+                limit = _port(Port(intent.spec.fabric, port.switch, port.port), resolved)
+                if port.mtu > limit.mtu:
+                    span = intent.span("spec", "ports", index, "mtu")
+                    _too_large(limit, Link(f"way out {intent.name!r}", port.mtu, span), report)
 
 
 def _fixed(use: PortUse) -> bool:

@@ -28,30 +28,35 @@ SHOWN: Final = 5
 def check_vlans_of_ports(allocated: Allocated, report: Report) -> None:
     """Check that the VLAN of each network is allowed where it is needed."""
     resolved = allocated.resolved
-    told: set[tuple[str, str, str | None]] = set()
-    limits: dict[Port, tuple[tuple[Ranges, str, Span, str | None], ...]] = {}
+    told: set[tuple[str, str]] = set()
+    limits: dict[Port, tuple[tuple[Ranges, str, Span], ...]] = {}
     for use in ports_in_use(resolved):
         vlan = allocated.vlan[use.network,]
         for port in [use.point] if isinstance(use.point, Port) else use.point.members:
             if port not in limits:
                 limits[port] = tuple(_limits(port, resolved))
-            for allowed, what, span, place in limits[port]:
-                if vlan not in allowed and (use.network, port.switch, place) not in told:
-                    told.add((use.network, port.switch, place))
+            for allowed, what, span in limits[port]:
+                if vlan not in allowed and (use.network, what) not in told:
+                    told.add((use.network, what))
                     _not_allowed(use, vlan, (allowed, what, span), resolved, report)
 
 
-def _limits(port: Port, resolved: Resolved) -> Iterable[tuple[Ranges, str, Span, str | None]]:
-    """Yield what limits the VLANs of a port: allowed VLANs, whose they are, where that is said, the port."""
+def _limits(port: Port, resolved: Resolved) -> Iterable[tuple[Ranges, str, Span]]:
+    """Yield what limits the VLANs of a port: allowed VLANs, whose they are, and where that is said."""
     intent = resolved.fabrics[port.fabric]
     spec: FabricSpec = intent.spec
+    # A network on one leaf of a pair is on both.
+    pair = next((group.switches for group in spec.redundancy_groups if port.switch in group.switches), ())
+    for at, other in enumerate(spec.switches):
+        if other.vlans and (other.name == port.switch or other.name in pair):
+            span = intent.span("spec", "switches", at, "vlans")
+            yield other.vlans, f"switch {other.name!r} of fabric {port.fabric!r}", span
     switch = resolved.switches[port.fabric, port.switch]
-    index, entry = spec.switches.index(switch), switch.port(port.port)
-    if switch.vlans:
-        yield switch.vlans, f"switch {switch.name!r}", intent.span("spec", "switches", index, "vlans"), None
+    entry = switch.port(port.port)
     if entry and entry.vlans:
-        path = ("spec", "switches", index, "ports", switch.ports.index(entry), "vlans")
-        yield entry.vlans, f"port {port}", intent.span(*path), port.port
+        at = spec.switches.index(switch)
+        path = ("spec", "switches", at, "ports", switch.ports.index(entry), "vlans")
+        yield entry.vlans, f"port {port}", intent.span(*path)
 
 
 def _not_allowed(
@@ -151,14 +156,14 @@ def _vlans_on(
     resolved = allocated.resolved
     found: defaultdict[tuple[str, str], dict[int, tuple[str, Span]]] = defaultdict(dict)
     groups = {name: group_of(intent.spec) for name, intent in resolved.fabrics.items()}
-    pairs = {
-        (fabric, groups[fabric].get(switch, switch)): (fabric, switch) for fabric, switch in sorted(wanted)
-    }
+    # A network on one leaf of a pair is on both.
+    pairs: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for fabric, switch in sorted(wanted):
+        pairs[fabric, groups[fabric].get(switch, switch)].append((fabric, switch))
     for use in ports_in_use(resolved):
         fabric = use.point.fabric
         switch = use.point.switch if isinstance(use.point, Port) else use.point.members[0].switch
-        place = pairs.get((fabric, groups[fabric].get(switch, switch)))
-        if place:
+        for place in pairs.get((fabric, groups[fabric].get(switch, switch)), ()):
             network = resolved.networks[use.network]
             found[place][allocated.vlan[use.network,]] = (
                 f"network {use.network!r}",
@@ -188,7 +193,7 @@ def check_trunks(allocated: Allocated, report: Report) -> None:
     carried = trunked(resolved)
     for name in carried:
         network = resolved.networks[name]
-        pinned = {resolved.networks[other].spec.vlan for other in carried[name]}
+        pinned = {resolved.networks[other].spec.vlan for other in carried[name]} | {allocated.vlan[name,]}
         for index, attachment in enumerate(network.spec.attachments):
             if isinstance(attachment, SriovAttachment | SriovBondAttachment) and attachment.trunk_vlans:
                 spans = attachment.trunk_vlans.spans

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from compiler.resolved import Network, Resolved, Server
@@ -15,6 +15,7 @@ from intent.diagnostics import Related, Report
 from intent.kinds.external_connection import ExternalConnectionSpec
 from intent.kinds.fabric import FabricSpec
 from intent.model import Intent
+from intent.source import Span
 
 VN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,30}").fullmatch
 """Labels of virtual networks in Apstra."""
@@ -78,18 +79,7 @@ def _apstra_network(network: Network, resolved: Resolved, report: Report) -> Non
         )
     if spec.gateway != "fabric":
         return
-    fabric = next(
-        resolved.fabrics[name] for name in network.fabrics if resolved.fabrics[name].spec.provider == "apstra"
-    )
-    mtu = spec.mtu or fabric.spec.defaults.port_mtu
-    if mtu % 2:
-        place = intent.span("spec", "mtu") if spec.mtu else fabric.span("spec", "defaults", "portMtu")
-        report.error(
-            "IC2221",
-            place,
-            f"network {network.name!r} has a gateway with MTU {mtu}, and Apstra takes even MTUs only",
-            f"use {mtu - 1}",
-        )
+    _even_mtu(network, resolved, report)
     families = [subnet.cidr.version for subnet in spec.subnets]
     for version in (4, 6):
         if families.count(version) > 1:
@@ -100,6 +90,23 @@ def _apstra_network(network: Network, resolved: Resolved, report: Report) -> Non
                 f"network {network.name!r} has {families.count(version)} IPv{version} subnets with a "
                 "gateway; Apstra takes one per family",
                 "make a network of its own for each",
+            )
+
+
+def _even_mtu(network: Network, resolved: Resolved, report: Report) -> None:
+    """Check the MTU of the gateway: the network's own, or that of the ports of each fabric."""
+    places = {network.spec.mtu: network.intent.span("spec", "mtu")} if network.spec.mtu else {}
+    for fabric in () if places else map(resolved.fabrics.__getitem__, network.fabrics):
+        if fabric.spec.provider == "apstra":
+            span = fabric.span("spec", "defaults", "portMtu")
+            places.setdefault(fabric.spec.defaults.port_mtu, span)
+    for mtu, place in places.items():
+        if mtu % 2:
+            report.error(
+                "IC2221",
+                place,
+                f"network {network.name!r} has a gateway with MTU {mtu}, and Apstra takes even MTUs only",
+                f"use {mtu - 1}",
             )
 
 
@@ -168,16 +175,9 @@ def _frr_fabric(intent: Intent, resolved: Resolved, report: Report) -> None:
                 "give each leaf an AS of its own; only spines share one",
                 [Related(intent.span("spec", "switches", first, "asn"), "the other one")],
             )
-    for wire in (wire for wire in resolved.wired.values() if wire.port.fabric == intent.name):
-        if not LINUX_NAME(wire.port.port):
-            server = resolved.servers[wire.server].intent
-            report.error(
-                "IC2239",
-                server.span(*wire.path, "port"),
-                f"{wire.port.port!r} cannot be a port of an FRR switch: at most 15 letters, digits, '_', "
-                "'.' and '-'",
-                "write the name that Linux gives the port, for example swp7",
-            )
+    for name, span in _named_ports(intent.name, resolved):
+        if not LINUX_NAME(name):
+            _no_linux_port(name, span, report)
 
 
 def _frr_zones(fabrics: set[str], resolved: Resolved, report: Report) -> None:
@@ -201,12 +201,29 @@ def _linux_ports(intent: Intent, index: int, names: list[str], report: Report) -
     for name in names:
         stem = name.partition("[")[0]
         if not LINUX_NAME(stem):
-            report.error(
-                "IC2239",
-                intent.span("spec", "switches", index),
-                f"{name!r} cannot be a port of an FRR switch: at most 15 letters, digits, '_', '.' and '-'",
-                "write the name that Linux gives the port, for example swp7",
-            )
+            _no_linux_port(name, intent.span("spec", "switches", index), report)
+
+
+def _no_linux_port(name: str, span: Span, report: Report) -> None:
+    report.error(
+        "IC2239",
+        span,
+        f"{name!r} cannot be a port of an FRR switch: at most 15 letters, digits, '_', '.' and '-'",
+        "write the name that Linux gives the port, for example swp7",
+    )
+
+
+def _named_ports(fabric: str, resolved: Resolved) -> Iterator[tuple[str, Span]]:
+    """Yield the ports that other documents name: cables, fixed ports and ways out."""
+    for wire in resolved.wired.values():
+        if wire.port.fabric == fabric:
+            yield wire.port.port, resolved.servers[wire.server].intent.span(*wire.path, "port")
+    for kind in ("FabricAttachment", "ExternalConnection"):
+        for intent in resolved.of(kind).values():
+            for index, port in enumerate(intent.spec.ports):
+                whose = port.fabric if kind == "FabricAttachment" else intent.spec.fabric
+                if whose == fabric:
+                    yield port.port, intent.span("spec", "ports", index, "port")
 
 
 def _frr_network(network: Network, resolved: Resolved, report: Report) -> None:

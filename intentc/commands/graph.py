@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="which picture (default: topology); HTML holds both",
     )
     parser.add_argument(
-        "--format", choices=("svg", "html"), help="default: what the ending of --out says, else svg"
+        "--format", choices=("svg", "html"), help="default: what the ending of --out says; svg without --out"
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write to this file instead of standard output"
@@ -31,12 +31,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; names must resolve, but a missing lease is no reason not to draw."""
+    ending = options.out.suffix.lstrip(".") if options.out else "svg"
+    form = options.format or ending
+    if form not in ("svg", "html"):
+        sys.stderr.write(f"intentc: {options.out} ends neither in .svg nor in .html\n")
+        sys.stderr.write("  hint: rename it, or say --format svg\n")
+        return 1
     session = begin(options.root)
     if session.compiled.resolved is None:
         tell(session)
         return 1
-    ending = options.out.suffix.lstrip(".") if options.out else ""
-    form = options.format or (ending if ending in ("svg", "html") else "svg")
     text = (
         page_html(session.compiled.resolved)
         if form == "html"

@@ -16,8 +16,6 @@ PORT: Final = 10.0
 """Font sizes in pixels."""
 
 PLUG_HEIGHT: Final = 17.0
-STRIPE: Final = 4.0
-"""Height of the stripes of networks, below the name of the port."""
 SYMBOL: Final = 18.0
 """Room for the symbol of the cluster beside the title."""
 _ROOM: Final = 190.0

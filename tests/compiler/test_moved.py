@@ -56,6 +56,16 @@ def test_a_network_that_says_its_earlier_name() -> None:
     assert not lines(new, "VirtualNetwork/n1")
 
 
+def test_a_new_network_beside_one_that_is_gone_is_asked_whether_it_is_that_one() -> None:
+    text = drawn(world(DC1, network("n1", "dc1", spec=SUBNET)))
+    _, report = compiled(world(DC1, network("n2", "dc1", spec=SUBNET)), text)
+    update = "run `intentc ledger update` and commit the ledger"
+    asked = f"if it was 'n1' before, say so in metadata.moved first; {update}"
+    assert [entry.hint for entry in report.sorted()] == [asked]
+    both = world(DC1, network("n1", "dc1", spec=SUBNET), network("n2", "dc1"))
+    assert [entry.hint for entry in compiled(both, text)[1].sorted()] == [update]
+
+
 def test_a_network_that_says_its_earlier_name_as_uid() -> None:
     follows(
         world(DC1, network("n1", "dc1", spec=SUBNET)),

@@ -136,6 +136,12 @@ def test_a_node_that_lists_no_nics_may_cable_any() -> None:
     assert codes(FABRIC, server(cables(cable("a", "leaf1")))) == []
 
 
+def test_two_nics_of_one_node_in_a_range_are_not_told_to_use_its_number() -> None:
+    wrong = cables(cable("a", "leaf1", "e{n}"), cable("b", "leaf1", "e{n}"))
+    found = build(FABRIC, server(NICS, "range: {last: 2}", wrong, name="w{n}")).diagnostics
+    assert {(entry.code, entry.hint) for entry in found} == {("IC2012", "a port takes one cable")}
+
+
 def test_a_mistake_of_a_range_is_told_once() -> None:
     many = "range: {last: 40}"
     for wrong, code in (

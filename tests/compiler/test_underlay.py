@@ -38,7 +38,7 @@ def test_documents_make_one_topology() -> None:
     )
     assert not report.found
     assert (set(found.routers), set(found.links)) == ({"a", "b"}, {"a-b"})
-    assert (found.spec_of("a").mtu, found.spec_of("b").mtu) == (9000, 1500)
+    assert tuple(found.router_origin[name][0].spec.mtu for name in "ab") == (9000, 1500)
     assert found.link_origin["a-b"][1] == ("spec", "links", 0)
 
 

@@ -12,6 +12,7 @@ from intent.kinds import KINDS
 from intent.load import envelope, load
 from intent.model import camel
 from intent.source import Source
+from intentc.docstrings import field_docs
 
 HEAD = "apiVersion: intentc.dev/v1alpha1\n"
 BARE = "attachments: [{type: bareMetal}]"
@@ -54,7 +55,7 @@ def test_models_are_frozen_documented_and_named_in_camel_case(kind: str) -> None
         assert model.model_config.get("frozen"), model
         assert model.__doc__, model
         for name, info in model.model_fields.items():
-            assert info.description, f"{model.__name__}.{name} has no docstring"
+            assert (info.alias or name) in field_docs(model), f"{model.__name__}.{name} has no docstring"
             assert info.alias == camel(name)
             queue.append(info.annotation)
     assert seen
@@ -224,7 +225,11 @@ RULES = [
     ),
     ("Project", "targets: [{name: a}, {name: a}]", "two targets are called 'a'"),
     ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
-    ("Project", "targets: [{name: a}, {name: b, path: rendered/b}]", "two targets share 'rendered/b' and"),
+    (
+        "Project",
+        "targets: [{name: a}, {name: b, path: rendered/b}]",
+        "two targets share 'rendered/b' and 'rendered'",
+    ),
     ("Project", "ledger: ../x.lock", "'../x.lock' leaves the repository"),
     ("Project", "intent: [/etc/*.yaml]", "'/etc/*.yaml' leaves the repository"),
     ("Project", "intent: ['intent/**.yaml']", "'intent/**.yaml' is not a pattern of files"),

@@ -50,6 +50,7 @@ NAME_HINT = (
     "use lower-case letters, digits and '-', starting and ending with a letter or digit; "
     "parts may be joined by '.'; at most 253 characters"
 )
+IPAM_HINT = "its fields are mode, ranges, excludes, fixed, perNodeBlockSize, routes"
 LIST_HINT = "each entry of the list is a mapping that starts with '- '"
 NUMBER_HINT = "write 9000: numbers have no quotes and no leading zeros"
 
@@ -102,7 +103,11 @@ NUMBER_HINT = "write 9000: numbers have no quotes and no leading zeros"
             BARE + "dhcpRelay: 10.0.0.1",
             "6:14 expected a list, found '10.0.0.1' [write [10.0.0.1]]",
         ),
-        ("VirtualNetwork", BARE + "ipam: [central]", "6:9 expected a mapping, found a list []"),
+        (
+            "VirtualNetwork",
+            BARE + "ipam: [central]",
+            f"6:9 expected a mapping, found a list [{IPAM_HINT}]",
+        ),
         (
             "VirtualNetwork",
             BARE + "mtu: '9000'",
@@ -222,3 +227,10 @@ def test_no_document_is_a_traceback(kind: str, data: st.DataObject) -> None:
     load([Source("a.yaml", text)], report)
     assert all(entry.code.startswith("IC1") and entry.span.line == 1 for entry in report.sorted())
     as_text(report.sorted(), {"a.yaml": text})
+
+
+def test_text_in_place_of_a_mapping_is_told_the_fields() -> None:
+    spec = PEER.replace("{kubernetes: a}", "geheim")
+    assert lines("Cluster", spec) == [
+        "14:19 expected a mapping, found 'geheim' [its fields are env, file, kubernetes]"
+    ]

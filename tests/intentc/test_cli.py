@@ -230,6 +230,10 @@ def test_graph_writes_svg_and_html(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "SRv6Policy" in capsys.readouterr().out
     assert run(["graph", "--out", str(tmp_path / "net.html")]) == 0
     assert (tmp_path / "net.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert run(["graph", "--out", str(tmp_path / "net.png")]) == 1
+    assert not (tmp_path / "net.png").exists()
+    assert "neither in .svg nor in .html" in capsys.readouterr().err
+    assert run(["graph", "--format", "svg", "--out", str(tmp_path / "net.picture")]) == 0
     assert run(["graph", "--out", str(tmp_path / "missing" / "net.svg")]) == 1
     assert "cannot write" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from intentc.codes import explain_code, explanations, parse_page
+from intentc.codes import explanations, parse_page
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("intent", "compiler", "renderers", "reconciler", "intentc")
@@ -50,11 +50,3 @@ def test_a_section_says_what_it_means_and_what_to_do(code: str) -> None:
     assert lines[0]
     assert not lines[0].startswith("To do:")
     assert len([line for line in lines if line.startswith("To do: ")]) == 1
-
-
-def test_a_code_is_found_in_small_letters_too() -> None:
-    assert explain_code(" ic2001 ") == explanations()["IC2001"]
-
-
-def test_an_unknown_code_has_no_explanation() -> None:
-    assert explain_code("IC0000") is None

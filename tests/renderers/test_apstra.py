@@ -161,3 +161,10 @@ def test_templates_are_made_ahead_for_pods_and_on_demand_for_fixed_ports() -> No
     resources = compiled(*WHOLE).resources(SCOPE)
     labels = [item.key.name for item in resources if item.key.type == "connectivity-template"]
     assert labels[:3] == ["n3 tagged", "n6 untagged", "n6 tagged"]
+
+
+def test_dhcp_servers_of_a_zone_come_from_the_networks_that_relay(documents: list[Resource]) -> None:
+    zone = next(item for item in documents if (item.key.type, item.key.name) == ("routing-zone", "internet"))
+    assert zone.spec["dhcp_servers"] == ["10.99.0.1"]
+    causes = [(item.intent.name, item.path) for item in zone.origins if item.field == "dhcp_servers"]
+    assert causes == [("n6", ("spec", "dhcpRelay"))]

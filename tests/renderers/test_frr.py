@@ -99,3 +99,17 @@ def test_names_of_links_fit_and_stay_apart() -> None:
     long = [device("ext", f"enp129s0f0np0.{vlan}") for vlan in (3001, 3002)]
     assert all(len(name) <= 15 for name in long)
     assert len(set(long)) == 2
+
+
+def test_a_router_that_joins_zones_is_a_cause_of_the_text() -> None:
+    leaf = next(item for item in resources() if item.key.name == "leaf1.conf")
+    assert "VirtualNetworkRouter" in {origin.intent.kind for origin in leaf.origins}
+
+
+def test_a_neighbour_in_the_own_as_is_not_external() -> None:
+    inside = (item.replace("asn: 64999, multihop", "asn: 65003, multihop") for item in for_frr(*WHOLE))
+    text = next(item for item in compiled(*inside).resources() if item.key.name == "border1.conf").spec[
+        "text"
+    ]
+    assert "remote-as 65003" in text
+    assert "ebgp-multihop" not in text

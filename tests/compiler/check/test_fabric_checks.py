@@ -283,3 +283,88 @@ def test_routes_between_zones_are_warned_of_on_frr() -> None:
 
 def test_the_firewall_is_attached_by_its_lag() -> None:
     assert told(*BASE, FIREWALL, N6, STATIC) == []
+
+
+def test_a_network_is_held_against_the_port_where_no_nic_states_an_mtu() -> None:
+    silent = NODES.replace(", mtu: 9000", "")
+    wide = N3.replace("mtu: 9000", "mtu: 9150")
+    built = build(APSTRA, silent, CLUSTER, LEFT, RIGHT, wide)
+    assert [entry.code for entry in built.diagnostics] == ["IC2220"]
+    assert "port dc1/leaf1/Ethernet1 9100: 9150 > 9100" in str(built)
+    assert told(APSTRA, silent, CLUSTER, LEFT, RIGHT, N3.replace("mtu: 9000", "mtu: 9100")) == []
+
+
+def test_a_way_out_is_no_wider_than_its_port() -> None:
+    link = "address: 192.0.2.0/31"
+    assert told(*WHOLE[:-2], EXIT.replace(link, f"{link}, mtu: 9000"), JOIN) == []
+    assert told(*WHOLE[:-2], EXIT.replace(link, f"{link}, mtu: 9002"), JOIN) == ["IC2220"]
+
+
+def test_an_odd_mtu_is_found_in_every_fabric_of_a_network() -> None:
+    second = APSTRA.replace("name: dc1", "name: dc2").replace("leaf", "other")
+    odd = second.replace("  switches:", "  defaults: {portMtu: 8999}\n  switches:", 1)
+    wired = NODES.replace("dc1, switch: leaf2", "dc2, switch: other2").replace(", mtu: 9000", "")
+    both = N3.replace("pool: left}", "pool: left}, {type: sriov, pool: right}").replace("  mtu: 9000\n", "")
+    assert told(APSTRA, second, wired, CLUSTER, LEFT, RIGHT, both) == []
+    assert told(APSTRA, odd, wired, CLUSTER, LEFT, RIGHT, both) == ["IC2221"]
+
+
+@pytest.mark.parametrize("before", ["port: Ethernet20", "port: Ethernet49"])
+def test_every_port_of_an_frr_switch_needs_a_name_that_linux_takes(before: str) -> None:
+    documents = (*BASE, N3, N6, ON_N3, EXIT)
+    assert before in "".join(documents)
+    odd = for_frr(*(item.replace(before, "port: xe-0/0/7") for item in documents))
+    assert set(told(*for_frr(*documents))) == set()
+    assert set(told(*odd)) == {"IC2239"}, str(build(*odd))
+
+
+def test_a_pod_may_tag_the_vlan_of_its_own_network() -> None:
+    own = N3.replace("pool: left}", "pool: left, tagging: pod, trunkVlans: 103-103}")
+    assert told(*BASE, own) == []
+    more = own.replace("103-103", "103-104")
+    assert told(*BASE, more) == ["IC2265"]
+    assert "VLAN 104, but" in str(build(*BASE, more))
+
+
+def test_a_vlan_to_the_outside_is_held_against_both_borders_of_a_pair() -> None:
+    pair = APSTRA.replace("- {name: border1,", "- {name: border0, role: border}\n    - {name: border1,")
+    pair = pair.replace("[leaf1, leaf2]}", "[leaf1, leaf2]}, {name: edge, switches: [border0, border1]}")
+    wall = FIREWALL.replace("leaf1", "border0").replace("leaf2", "border1")
+    for switch, other in (("border0", "border1"), ("border1", "border0")):
+        ways = EXIT.replace("vlan: 3001", "vlan: 106").replace("border1", switch)
+        more = (
+            f"  ports:\n    - {{switch: {other}, port: Ethernet50, vlan: 3002, address: 198.51.100.0/31}}\n"
+        )
+        found = told(pair, *BASE[1:], wall, N6, STATIC, ways.replace("  ports:\n", more))
+        assert found == ["IC2264", "IC2264"], switch
+
+
+def test_a_next_hop_is_not_our_own_address() -> None:
+    assert told(*WHOLE[:-2], EXIT.replace("nextHop: 192.0.2.1", "nextHop: 192.0.2.0"), JOIN) == ["IC2257"]
+
+
+def test_the_same_route_over_two_links_is_no_repetition() -> None:
+    link = "    - {switch: border1, port: Ethernet48, vlan: 3002, address: 192.0.3.0/31}\n"
+    two = EXIT.replace("  ports:\n", f"  ports:\n{link}")
+    two = two.replace("nextHop: 192.0.2.1}]", "nextHop: 192.0.2.1}, {prefix: 0.0.0.0/0, nextHop: 192.0.3.1}]")
+    assert told(*WHOLE[:-2], two, JOIN) == []
+    again = two.replace("nextHop: 192.0.3.1}]", "nextHop: 192.0.2.1}]")
+    assert told(*WHOLE[:-2], again, JOIN) == ["IC2258"]
+
+
+def test_the_vlans_of_a_partner_leaf_count_since_a_pair_has_its_networks_in_common() -> None:
+    narrow = APSTRA.replace("- name: leaf2\n", "- name: leaf2\n      vlans: 200-299\n")
+    built = build(narrow, *BASE[1:], N3, ON_N3)
+    assert [entry.code for entry in built.diagnostics] == ["IC2260"]
+    assert "switch 'leaf2'" in str(built)
+    alone = narrow.replace("  redundancyGroups: [{name: rack1, switches: [leaf1, leaf2]}]\n", "")
+    assert told(alone, *BASE[1:], N3, ON_N3) == []
+
+
+def test_a_link_has_a_prefix_of_its_own_but_two_borders_may_share_a_segment() -> None:
+    inside = EXIT.replace("192.0.2.0/31", "10.10.6.128/31").replace("192.0.2.1", "10.10.6.129")
+    assert told(*WHOLE[:-2], inside, JOIN) == ["IC2259"]
+    twin = EXIT.replace("name: out", "name: out2").replace("Ethernet49", "Ethernet48")
+    assert told(*WHOLE, twin.partition("  peers:")[0]) == ["IC2259", "IC2259"]
+    two = APSTRA.replace("- {name: border1,", "- {name: border2, role: border}\n    - {name: border1,")
+    assert told(two, *WHOLE[1:], twin.partition("  peers:")[0].replace("border1", "border2")) == []
