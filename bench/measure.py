@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from compiler.allocate import update
 from compiler.graph import Scope
-from compiler.ledger import Ledger, write_ledger
+from compiler.ledger.allocate import update
+from compiler.ledger.leases import Ledger, write_ledger
 from compiler.passes import check_intent
 from intent.diagnostics import Report, as_text
 from intent.repository import open_repository

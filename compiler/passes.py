@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from compiler.allocate import allocate
 from compiler.allocated import Allocated
 from compiler.check import CHECKS, CHECKS_WITH_IDS
 from compiler.graph import Graph, scopes
-from compiler.ledger import Ledger, parse_ledger
+from compiler.ledger.allocate import allocate
+from compiler.ledger.leases import Ledger, parse_ledger
 from compiler.lower import LOWER
-from compiler.resolve import resolve
+from compiler.resolve.names import resolve
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
 from intent.model import Intent

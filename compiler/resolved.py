@@ -1,6 +1,6 @@
 """The nouns after resolution: every name has become the thing that it names.
 
-`Resolved` is built once by `compiler.resolve`; all passes after it read it and change nothing.
+`Resolved` is built once by `compiler.resolve.names`; all passes after it read it and change nothing.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from compiler.ledger import Ledger, clashes, parse_ledger
+from compiler.ledger.leases import Ledger, clashes, parse_ledger
 from intent.diagnostics import Report
 from intent.source import Source
 

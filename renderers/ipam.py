@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from compiler.addresses import Share, Span, address, hosts, prefixes
+from compiler.derived.addresses import Share, Span, address, hosts, prefixes
 from compiler.elements.pods import Addressing, AddressPool, Rule
 from compiler.graph import Scope
 from intent.scalars import IPAddress, IPNetwork

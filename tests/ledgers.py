@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from compiler.allocate import allocate, update
 from compiler.allocated import Allocated
-from compiler.ledger import HEADER, Ledger, domain, parse_ledger, write_ledger
-from compiler.resolve import resolve
+from compiler.ledger.allocate import allocate, update
+from compiler.ledger.leases import HEADER, Ledger, domain, parse_ledger, write_ledger
+from compiler.resolve.names import resolve
 from compiler.resolved import Resolved
 from intent.diagnostics import Report, as_text
 from intent.load import load

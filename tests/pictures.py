@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from compiler.resolve import resolve
+from compiler.resolve.names import resolve
 from compiler.resolved import Resolved
 from intent.diagnostics import Report, as_text
 from intent.load import load

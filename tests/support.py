@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compiler.allocate import update
 from compiler.graph import Scope
-from compiler.ledger import parse_ledger, write_ledger
+from compiler.ledger.allocate import update
+from compiler.ledger.leases import parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent, compile_intent
 from intent.diagnostics import Diagnostic, Report, as_text
 from intent.load import load

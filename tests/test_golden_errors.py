@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from compiler.allocate import update
-from compiler.ledger import parse_ledger
+from compiler.ledger.allocate import update
+from compiler.ledger.leases import parse_ledger
 from compiler.passes import check_intent, compile_intent
 from intent.diagnostics import Report, as_text
 from intent.repository import Repository, open_repository

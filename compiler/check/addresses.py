@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from compiler.addresses import Span, block_share, clip, ends, gateway_of, hosts, share
 from compiler.allocated import Allocated
-from compiler.attachments import pool_nics
 from compiler.check.vfs import pods_of
+from compiler.derived.addresses import Span, block_share, clip, ends, gateway_of, hosts, share
+from compiler.derived.attachments import pool_nics
+from compiler.derived.offers import Offer, offers
 from compiler.lower.addressing import BLOCK
 from compiler.lower.workloads import choose
-from compiler.offers import Offer, offers
 from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.virtual_network import OverlayAttachment, VirtualNetworkSpec

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from compiler.attachments import claims
+from compiler.derived.attachments import claims
+from compiler.derived.memo import remembered
 from compiler.lower.border import family_of, link_of, local_address
-from compiler.memo import remembered
 from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec, ExternalPeer

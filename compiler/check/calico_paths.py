@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compiler.allocated import PODS
-from compiler.overlay import SID_FACT, families, owns_sids
-from compiler.policy import active
+from compiler.derived.overlay import SID_FACT, families, owns_sids
+from compiler.derived.policy import active
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.srv6_policy import SRv6PolicySpec

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from compiler.offers import offered
-from compiler.overlay import owns_sids
+from compiler.derived.offers import offered
+from compiler.derived.overlay import owns_sids
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
 from intent.kinds.cluster import ClusterSpec

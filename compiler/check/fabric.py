@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compiler.attachments import Point, entries, legs, ports_in_use, where
-from compiler.memo import remembered
-from compiler.resolve import pools_of
+from compiler.derived.attachments import Point, entries, legs, ports_in_use, where
+from compiler.derived.memo import remembered
+from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Pool, Port, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.fabric_attachment import FabricAttachmentSpec, StaticPort

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from compiler.attachments import PortUse, ports_in_use
 from compiler.check.fabric import extended_pools
-from compiler.resolve import pools_of
+from compiler.derived.attachments import PortUse, ports_in_use
+from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Pool, Port, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.fabric import FabricSpec

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from compiler.addresses import ends
-from compiler.offers import offers
+from compiler.derived.addresses import ends
+from compiler.derived.offers import offers
 from compiler.resolved import Resolved, Vrf
 from intent.diagnostics import Related, Report
 from intent.kinds.virtual_network import OverlayAttachment

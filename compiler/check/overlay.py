@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Final
 
-from compiler.mtu import LEAST, pod_mtu
+from compiler.derived.mtu import LEAST, pod_mtu
 from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.cluster import Overlay

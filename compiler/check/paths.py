@@ -12,11 +12,11 @@ from typing import Final
 
 from compiler.allocated import PODS
 from compiler.check.calico_paths import check_calico_paths
-from compiler.demand import bsid_pool
-from compiler.overlay import chosen, families, owns_sids, steered
-from compiler.policy import Candidate, PathList, candidates
+from compiler.derived.overlay import chosen, families, owns_sids, steered
+from compiler.derived.policy import Candidate, PathList, candidates
+from compiler.derived.tunnels import claims
+from compiler.ledger.demand import bsid_pool
 from compiler.resolved import Resolved
-from compiler.tunnels import claims
 from intent.diagnostics import Related, Report
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from compiler.derived.mtu import mtu_in_force, pod_mtu
+from compiler.derived.offers import NAD_NAME, Offer, offered, offers
 from compiler.lower.workloads import choose, names
-from compiler.mtu import mtu_in_force, pod_mtu
-from compiler.offers import NAD_NAME, Offer, offered, offers
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.attachments import PortUse, ports_in_use, trunked
-from compiler.fabrics import group_of
+from compiler.derived.attachments import PortUse, ports_in_use, trunked
+from compiler.derived.fabrics import group_of
 from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.fabric import FabricSpec

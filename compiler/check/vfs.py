@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from compiler.attachments import candidates
+from compiler.derived.attachments import candidates
 from compiler.lower.workloads import choose
 from compiler.resolved import Pool, Resolved
 from intent.diagnostics import Related, Report

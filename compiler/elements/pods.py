@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from compiler.addresses import BlockShare, Share, Span
+from compiler.derived.addresses import BlockShare, Share, Span
 from compiler.graph import Element
 from intent.kinds.virtual_network import VfSettings
 from intent.scalars import IPAddress, IPNetwork

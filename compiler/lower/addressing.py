@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from compiler.addresses import Share, gateway_of, share
+from compiler.derived.addresses import Share, gateway_of, share
+from compiler.derived.offers import Offer, offered
 from compiler.elements.pods import Addressing, AddressPool, Rule
-from compiler.offers import Offer, offered
 from compiler.resolved import Network, Resolved
 from intent.model import Intent, Origin, Selector
 from intent.scalars import IPAddress, IPNetwork

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from compiler.allocated import PODS, Allocated, Family
+from compiler.derived.memo import remembered
+from compiler.derived.mtu import mtu_in_force
+from compiler.derived.overlay import SID_FACT, steered
+from compiler.derived.policy import Candidate, active
+from compiler.derived.tunnels import Exit, segment_lists, tunnels
 from compiler.elements.overlay import (
     BgpConfiguration,
     BgpPeering,
@@ -25,12 +30,7 @@ from compiler.elements.overlay import (
     PolicyInjection,
 )
 from compiler.graph import Element
-from compiler.memo import remembered
-from compiler.mtu import mtu_in_force
-from compiler.overlay import SID_FACT, steered
-from compiler.policy import Candidate, active
 from compiler.resolved import Cluster, Resolved, Server
-from compiler.tunnels import Exit, segment_lists, tunnels
 from intent.kinds.cluster import BgpPeer, Overlay
 from intent.kinds.facts import NodeSids
 from intent.model import Intent, Origin, Selector

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from compiler.addresses import block_share, share
 from compiler.allocated import PODS, Allocated
+from compiler.derived.addresses import block_share, share
+from compiler.derived.mtu import mtu_in_force
+from compiler.derived.offers import Offer, offers
+from compiler.derived.overlay import families
 from compiler.elements.pods import NodeConflist
-from compiler.mtu import mtu_in_force
-from compiler.offers import Offer, offers
-from compiler.overlay import families
 from compiler.resolved import Cluster, Network, Resolved
 from intent.kinds.virtual_network import OverlayAttachment
 from intent.model import Origin

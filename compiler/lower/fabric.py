@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.attachments import Point
+from compiler.derived.attachments import Point
+from compiler.derived.fabrics import Share, group_of, shares, target
 from compiler.elements import fabric as blueprint
-from compiler.fabrics import Share, group_of, shares, target
 from compiler.graph import Element
 from compiler.lower.border import border
 from compiler.lower.wire import wire
-from compiler.resolve import pools_of
+from compiler.resolve.names import pools_of
 from compiler.resolved import Lag, Network, Port, Vrf
 from intent.model import Intent, Origin
 

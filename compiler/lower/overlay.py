@@ -11,6 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from compiler.allocated import PODS, Allocated, Family
+from compiler.derived.memo import remembered
+from compiler.derived.overlay import families, zones_of
+from compiler.derived.tunnels import Exit, Tunnels, imported, table_origin, tunnels
 from compiler.elements.overlay import (
     BEHAVIOR,
     EncapSource,
@@ -21,10 +24,7 @@ from compiler.elements.overlay import (
     Table,
 )
 from compiler.graph import Element
-from compiler.memo import remembered
-from compiler.overlay import families, zones_of
 from compiler.resolved import Cluster, Resolved, Server
-from compiler.tunnels import Exit, Tunnels, imported, table_origin, tunnels
 from intent.model import Origin
 
 UNDERLAY = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from compiler.allocated import Allocated
+from compiler.derived.offers import Leg, Offer, offers
 from compiler.elements.pods import (
     Addressing,
     BondAttachment,
@@ -17,7 +18,6 @@ from compiler.graph import Element
 from compiler.lower.addressing import address_pools, addressing
 from compiler.lower.vfs import lower_pools, policy_of, resource_of
 from compiler.lower.workloads import fixed_macs, lower_workloads
-from compiler.offers import Leg, Offer, offers
 from compiler.resolved import Network, Pool, Resolved
 from intent.kinds import virtual_network as kinds
 from intent.model import Intent, Origin, camel

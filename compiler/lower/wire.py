@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from compiler.derived.fabrics import Share, group_of
 from compiler.elements import fabric as blueprint
-from compiler.fabrics import Share, group_of
 from compiler.graph import Element
 from compiler.resolved import Lag, Port, Resolved, Server
 from intent.kinds.fabric import FabricSpec

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
+from compiler.derived.memo import remembered
+from compiler.derived.offers import Offer, offered
 from compiler.elements.pods import PodEntry, PodSnippet
 from compiler.lower.vfs import resource_of
-from compiler.memo import remembered
-from compiler.offers import Offer, offered
 from compiler.resolved import Resolved
 from intent.kinds.virtual_network import SriovBondAttachment
 from intent.kinds.workload import PodInterface, WorkloadSpec

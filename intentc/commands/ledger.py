@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from compiler.allocate import changes, update
-from compiler.ledger import Ledger, clashes, parse_ledger, write_ledger
+from compiler.ledger.allocate import changes, update
+from compiler.ledger.leases import Ledger, clashes, parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent
 from intent.diagnostics import Report, did_you_mean
 from intent.repository import Repository, open_repository

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from compiler.overlay import chosen
-from compiler.refs import references
+from compiler.derived.overlay import chosen
+from compiler.resolve.refs import references
 from compiler.resolved import Resolved
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from compiler.attachments import ports_in_use
+from compiler.derived.attachments import ports_in_use
 from compiler.resolved import Port, Resolved
 from intent.model import Intent
 from renderers.picture.fold import fold

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from compiler.overlay import chosen
-from compiler.policy import Candidate, PathList, active
+from compiler.derived.overlay import chosen
+from compiler.derived.policy import Candidate, PathList, active
 from compiler.resolved import Resolved, Server
 from intent.kinds.underlay import End, Link
 from intent.model import Intent

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.ledger import HEADER, clashes
+from compiler.ledger.leases import HEADER, clashes
 from compiler.resolved import Resolved
 from intentc.history import settled_ledger
 from tests.ledgers import (

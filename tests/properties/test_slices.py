@@ -7,9 +7,9 @@ import random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.allocate import allocate
 from compiler.graph import Graph, Scope, scopes
-from compiler.ledger import parse_ledger
+from compiler.ledger.allocate import allocate
+from compiler.ledger.leases import parse_ledger
 from compiler.lower import LOWER
 from compiler.passes import check_intent
 from intent.diagnostics import Report

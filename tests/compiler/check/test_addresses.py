@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from compiler.addresses import address, clip, merged, prefixes, share
+from compiler.derived.addresses import address, clip, merged, prefixes, share
 from intent.kinds.virtual_network import VirtualNetworkSpec
 from tests.pods import BASE, CLUSTER, GROUND, LEFT, NODES, NV_CLUSTER, network, workload
 from tests.support import build

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from compiler.allocated import DEFAULT, PODS, Allocated, Family
+from compiler.derived.memo import remembered
+from compiler.derived.overlay import chosen, families, owns_sids, steered, zones_of
+from compiler.derived.policy import Candidate, active
 from compiler.elements.overlay import Policy, SegmentList, Steering
-from compiler.memo import remembered
-from compiler.overlay import chosen, families, owns_sids, steered, zones_of
-from compiler.policy import Candidate, active
 from compiler.resolved import Cluster, Resolved, Server
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent, Origin

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from compiler.memo import remembered
+from compiler.derived.memo import remembered
 from compiler.resolved import Network, Resolved
 from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment
 from intent.source import FieldPath

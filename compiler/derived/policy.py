@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Literal
 
-from compiler.memo import remembered
+from compiler.derived.memo import remembered
 from compiler.resolved import Resolved
 from intent.diagnostics import did_you_mean
 from intent.kinds.srv6_policy import CandidatePath, Segment, SRv6PolicySpec

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
+from compiler.derived.memo import remembered
 from compiler.facts import Facts
-from compiler.memo import remembered
-from compiler.resolve import pools_of
+from compiler.resolve.names import pools_of
 from compiler.resolved import Lag, Network, Port, Resolved
 from intent.kinds.fabric_attachment import FabricAttachmentSpec, StaticPort
 from intent.kinds.virtual_network import SriovAttachment, SriovBondAttachment, VfSettings

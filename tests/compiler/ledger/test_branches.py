@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.allocate import changes
-from compiler.ledger import clashes, write_ledger
+from compiler.ledger.allocate import changes
+from compiler.ledger.leases import clashes, write_ledger
 from intent.diagnostics import as_text
 from tests.ledgers import (
     cluster,

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.prefixes import Prefixes
+from compiler.ledger.prefixes import Prefixes
 
 SOME = st.builds(
     lambda length, bits: str(IPv4Network(((10 << 24) | (bits << (32 - length)) & 0xFF, length))),

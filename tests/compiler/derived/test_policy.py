@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.policy import active, candidates
+from compiler.derived.policy import active, candidates
 from tests.overlays import BASE, UNDERLAY, W1, policy, specs
 from tests.support import Built, build
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from compiler.ledger import Lease, Ledger, domain, other_place
-from compiler.prefixes import Prefixes
-from compiler.requests import Request, Space
+from compiler.ledger.leases import Lease, Ledger, domain, other_place
+from compiler.ledger.prefixes import Prefixes
+from compiler.ledger.requests import Request, Space
 from intent.diagnostics import Related, Report
 
 Holder = Lease | Request

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compiler.allocated import PODS
+from compiler.derived.tunnels import tunnels
 from compiler.graph import Scope
-from compiler.tunnels import tunnels
 from tests.overlays import BASE, CLUSTER, UNDERLAY, W1, W2, W3, network, node, policy, specs
 from tests.support import build
 

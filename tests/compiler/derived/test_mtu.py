@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.mtu import overhead, pod_mtu
+from compiler.derived.mtu import overhead, pod_mtu
 from tests.overlays import BASE, CLUSTER, UNDERLAY, node, policy
 from tests.support import Built, build
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from compiler.resolve.servers import merge
 from compiler.resolved import Lag, Port, Resolved
-from compiler.servers import merge
 from intent.diagnostics import Report
 from intent.load import load
 from intent.source import Source

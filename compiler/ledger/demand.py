@@ -14,8 +14,8 @@ from ipaddress import IPv6Network
 from typing import Final
 
 from compiler.allocated import DEFAULT, PODS, Family
-from compiler.overlay import families, networks_of, owns_sids, steered, subnet_blocks, zones_of
-from compiler.requests import (
+from compiler.derived.overlay import families, networks_of, owns_sids, steered, subnet_blocks, zones_of
+from compiler.ledger.requests import (
     Addresses,
     Blocks,
     Numbers,

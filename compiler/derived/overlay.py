@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from compiler.allocated import PODS, Family
-from compiler.memo import remembered
-from compiler.requests import Blocks
+from compiler.derived.memo import remembered
+from compiler.ledger.requests import Blocks
 from compiler.resolved import Cluster, Network, Resolved, Server
 from intent.kinds.srv6_policy import NodeSelector, SRv6PolicySpec
 from intent.kinds.virtual_network import Subnet

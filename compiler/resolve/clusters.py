@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from compiler.resolve.routing import short_name
 from compiler.resolved import Cluster, Pool, Server
-from compiler.routing import short_name
 from intent.diagnostics import Related, Report
 from intent.kinds.cluster import ClusterSpec
 from intent.kinds.sriov_pool import NicSelector, SriovPoolSpec

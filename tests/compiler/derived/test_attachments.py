@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.attachments import ports_in_use, where
+from compiler.derived.attachments import ports_in_use, where
 from compiler.elements.fabric import Binding
 from compiler.lower.fabric import fabric
 from tests.fabrics import BASE, CLUSTER, FIREWALL, LEFT, N3, N6, NODES, RIGHT, STATIC, placed

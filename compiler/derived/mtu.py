@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.memo import remembered
-from compiler.overlay import chosen
+from compiler.derived.memo import remembered
+from compiler.derived.overlay import chosen
 from compiler.resolved import Cluster, Resolved
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent, Origin

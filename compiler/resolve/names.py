@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 
-from compiler.clusters import clusters, pool
 from compiler.facts import gather
-from compiler.refs import check_references
+from compiler.resolve.clusters import clusters, pool
+from compiler.resolve.refs import check_references
+from compiler.resolve.routing import vrfs, zone_of
+from compiler.resolve.servers import check_hostnames, check_servers, lags, merge
+from compiler.resolve.underlay import gather_underlay
 from compiler.resolved import Network, Pool, Resolved
-from compiler.routing import vrfs, zone_of
-from compiler.servers import check_hostnames, check_servers, lags, merge
-from compiler.underlay import gather_underlay
 from intent.diagnostics import Report
 from intent.kinds import KINDS
 from intent.kinds.fabric import FabricSpec, Switch

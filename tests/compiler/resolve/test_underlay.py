@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from compiler.resolve.underlay import gather_underlay
 from compiler.resolved import Underlay
-from compiler.underlay import gather_underlay
 from intent.diagnostics import Report
 from intent.load import load
 from intent.source import Source

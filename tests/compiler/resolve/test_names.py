@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.resolve import resolve
+from compiler.resolve.names import resolve
 from intent.diagnostics import Report
 from intent.load import load
 from intent.source import Source

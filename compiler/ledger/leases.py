@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from compiler.prefixes import Prefixes
+from compiler.ledger.prefixes import Prefixes
 from intent.diagnostics import Related, Report
 from intent.source import Source, Span
 

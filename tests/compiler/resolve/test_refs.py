@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from compiler.refs import references
-from compiler.resolve import resolve
+from compiler.resolve.names import resolve
+from compiler.resolve.refs import references
 from intent.diagnostics import Report
 from intent.kinds import KINDS
 from intent.load import load

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from compiler.allocated import Allocated
-from compiler.attachments import PortUse, ports_in_use
-from compiler.memo import remembered
+from compiler.derived.attachments import PortUse, ports_in_use
+from compiler.derived.memo import remembered
 from compiler.resolved import Lag, Network, Server
 from intent.kinds.fabric import FabricSpec
 from intent.model import Intent

@@ -13,12 +13,18 @@ from operator import attrgetter
 from typing import Any, Final
 
 from compiler.allocated import Allocated
-from compiler.books import Books, open_books
-from compiler.demand import demand, renamed_pools
-from compiler.ledger import Lease, Ledger, domain
-from compiler.requests import Request
+from compiler.ledger.books import Books, open_books
+from compiler.ledger.demand import demand, renamed_pools
+from compiler.ledger.leases import Lease, Ledger, domain
+from compiler.ledger.requests import Request
+from compiler.ledger.trouble import (
+    report_exhausted,
+    report_missing,
+    report_outside,
+    report_stuck,
+    report_uneven,
+)
 from compiler.resolved import Resolved
-from compiler.trouble import report_exhausted, report_missing, report_outside, report_stuck, report_uneven
 from intent.diagnostics import Report
 
 SLOTS: Final = (

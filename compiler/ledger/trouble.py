@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
-from compiler.books import Books
-from compiler.ledger import Lease, Ledger
-from compiler.requests import Request
+from compiler.ledger.books import Books
+from compiler.ledger.leases import Lease, Ledger
+from compiler.ledger.requests import Request
 from intent.diagnostics import Related, Report
 from intent.source import Span
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.ledger import HEADER, Lease, Ledger, clashes, domain, parse_ledger, write_ledger
+from compiler.ledger.leases import HEADER, Lease, Ledger, clashes, domain, parse_ledger, write_ledger
 from intent.diagnostics import Report
 from intent.source import Source, Span
 

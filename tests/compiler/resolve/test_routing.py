@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 from pydantic import TypeAdapter
 
+from compiler.resolve.routing import VRF_NAME, short_name, vrfs
 from compiler.resolved import Vrf
-from compiler.routing import VRF_NAME, short_name, vrfs
 from intent.diagnostics import Report
 from intent.load import load
 from intent.scalars import VrfName
