@@ -42,6 +42,8 @@ class Diagnostic:
     severity: Severity = "error"
     hint: str = ""
     related: tuple[Related, ...] = ()
+    private: bool = False
+    """The source line is not repeated, because a secret may stand in it."""
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ def _first_of_each(found: Iterable[Diagnostic]) -> tuple[list[Diagnostic], dict[
 
 def _lines(entry: Diagnostic, texts: Mapping[str, list[str]], more: int) -> list[str]:
     lines = [f"{entry.span}: {entry.severity}[{entry.code}]: {entry.message}"]
-    lines += _excerpt(entry.span, texts)
+    lines += [] if entry.private else _excerpt(entry.span, texts)
     lines += [f"  {place.span}: {place.message}" for place in entry.related]
     if entry.hint:
         lines.append(f"  hint: {entry.hint}")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from intent.diagnostics import Report, closest, did_you_mean
+from intent.diagnostics import Diagnostic, Report, closest, did_you_mean
 from intent.source import Document, FieldPath
 
 _EXPECTED: Final = {
@@ -28,6 +28,7 @@ _EXPECTED: Final = {
     "model_attributes_type": "a mapping",
 }
 _TRUTH: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_REFER: Final = "refer to it: {env: NAME}, {file: PATH} or {kubernetes: namespace/name/key}"
 _LONGEST: Final = 60
 """Characters of a value that are repeated in a message."""
 
@@ -37,7 +38,10 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
     for error in refusal.errors(include_url=False):
         path, rest = _path(document.data, error["loc"])
         kind = error["type"]
-        if kind == "extra_forbidden":
+        if _is_secret(path, document):
+            text = "a secret is never written into intent"
+            report.found.append(Diagnostic("IC1027", text, document.span(path), hint=_REFER, private=True))
+        elif kind == "extra_forbidden":
             hint = did_you_mean(str(path[-1]), _fields(model, error["loc"][:-1]))
             report.error("IC1020", document.span(path, key=True), f"unknown field {path[-1]!r}", hint)
         elif kind == "missing":
@@ -56,6 +60,11 @@ def explain(refusal: ValidationError, model: type[BaseModel], document: Document
             message, hint = _words(error)
             hint = _brace_hint(path, document) or _shape_hint(error, model) or hint
             report.error("IC1022", document.span(path), message, hint)
+
+
+def _is_secret(path: FieldPath, document: Document) -> bool:
+    """Say whether text stands where only a reference to a secret may."""
+    return path[-1:] == ("password",) and not isinstance(_at(document.data, path), dict)
 
 
 def written(path: FieldPath) -> str:

@@ -237,3 +237,4 @@ def incomplete(targets: Mapping[str, str]) -> Iterator[Line]:
     """Warn of targets that were not read completely."""
     for name, why in targets.items():
         yield Line(f"target {name} was not read completely, so nothing is deleted there: {why}", "red")
+        yield Line("  hint: repair or remove what cannot be read, and plan again")

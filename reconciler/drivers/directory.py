@@ -52,7 +52,7 @@ class Directory:
             try:
                 found |= self._load(path)
             except (Damaged, OSError) as error:
-                damage.append(str(error))
+                damage.append(f"{self.root.name}/{error}" if isinstance(error, Damaged) else str(error))
         more = f" and {len(damage) - _NAMED} more" if len(damage) > _NAMED else ""
         return Observation(found, complete=not damage, why="; ".join(sorted(damage)[:_NAMED]) + more)
 

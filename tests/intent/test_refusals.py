@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intent.diagnostics import Diagnostic, Report, as_text
+from intent.diagnostics import Diagnostic, Report, as_json, as_text
 from intent.documents import parse
 from intent.kinds import KINDS
 from intent.load import load
 from intent.refusals import written
 from intent.source import Source
+from tests.support import documents
 
 HEAD = "apiVersion: intentc.dev/v1alpha1\n"
 
@@ -230,7 +231,21 @@ def test_no_document_is_a_traceback(kind: str, data: st.DataObject) -> None:
 
 
 def test_text_in_place_of_a_mapping_is_told_the_fields() -> None:
-    spec = PEER.replace("{kubernetes: a}", "geheim")
-    assert lines("Cluster", spec) == [
-        "14:19 expected a mapping, found 'geheim' [its fields are env, file, kubernetes]"
+    found = lines("Node", "profile: a\nrange: 40")
+    assert [line for line in found if "range" in line or "fields" in line] == [
+        "6:10 expected a mapping, found 40 [its fields are first, last]"
     ]
+
+
+def test_a_secret_in_intent_is_not_repeated() -> None:
+    for value in ("canary-hunter2", "[canary-hunter2]", "12345678"):
+        text = documents(
+            "kind: Cluster\nmetadata: {name: a}\nspec:\n  bgp:\n    peers:\n"
+            f"      - {{name: p, address: 192.0.2.1, asn: 1, password: {value}}}\n"
+        )
+        report = Report()
+        assert load([Source("a.yaml", text)], report) == ()
+        found = report.sorted()
+        assert "IC1027" in [entry.code for entry in found]
+        shown = as_text([entry for entry in found if entry.private], {"a.yaml": text}) + str(as_json(found))
+        assert value.strip("[]") not in shown

@@ -206,7 +206,7 @@ def test_a_damaged_file_makes_the_observation_incomplete_and_is_named(
     file.write_text(damage(file.read_text()))
     seen = driver.observe()
     assert not seen.complete
-    assert seen.why.startswith(path_of(resource))
+    assert seen.why.startswith(f"{driver.root.name}/{path_of(resource)}")
     assert why in seen.why
     assert dict(seen.resources) == {CONFIG.key: CONFIG}
     assert path_of(resource) in refused(driver, resource)
