@@ -58,11 +58,11 @@ def test_an_example_renders_what_was_reviewed(
 ) -> None:
     assert run(["plan"]) == 2
     text = capsys.readouterr().out
+    assert run(["graph"]) == 0
+    picture = capsys.readouterr().out
     assert run(["apply", "--yes"]) == 0
-    found = {
-        "plan.txt": text,
-        **{f"rendered/{name}": body for name, body in tree(example / "rendered").items()},
-    }
+    found = {"plan.txt": text, "topology.svg": picture}
+    found |= {f"rendered/{name}": body for name, body in tree(example / "rendered").items()}
     golden = GOLDEN / example.name
     if update_golden:
         shutil.rmtree(golden, ignore_errors=True)
