@@ -6,9 +6,22 @@ and the dependency picture all read that one declaration.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import types
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Self, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -37,6 +50,15 @@ class Ref:
     ) -> JsonSchemaValue:
         """Carry the mark into the JSON Schema, from which the reference pages are made."""
         return {**handler(core), "x-ref": list(self.kinds)}
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that the type of a field is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
+        for argument in get_args(annotation):
+            yield from models_in(argument)
 
 
 def camel(name: str) -> str:

@@ -7,14 +7,14 @@ to blame, everything else at the value; steps that pydantic adds for unions are 
 from __future__ import annotations
 
 import re
-import types
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from intent.diagnostics import Diagnostic, Report, closest, did_you_mean
+from intent.model import models_in
 from intent.source import Document, FieldPath
 
 _EXPECTED: Final = {
@@ -260,16 +260,8 @@ def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
 def _step(model: type[BaseModel], step: int | str) -> list[type[BaseModel]]:
     for name, info in model.model_fields.items():
         if step == (info.alias or name):
-            return list(_models(info.annotation))
+            return list(models_in(info.annotation))
     return []
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
-        for argument in get_args(annotation):
-            yield from _models(argument)
 
 
 def _tag(model: type[BaseModel]) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from intentc.session import Session
 from reconciler.drivers import open_driver
-from reconciler.drivers.base import Driver
+from reconciler.drivers.base import Driver, DriverError
 from reconciler.plan import Observation, Plan, plan
 from reconciler.targets import route
 from renderers import NEEDS, REPLACES, render
@@ -30,8 +30,16 @@ class Work:
         return {name: seen.why for name, seen in self.observed.items() if not seen.complete}
 
 
-def prepare(session: Session) -> Work:
-    """Render everything, observe every target, and compare. The session must have compiled."""
+def prepare(session: Session) -> Work | None:
+    """Render all, observe every target, compare; None, with the reason told, where one is out of reach."""
+    try:
+        return _prepare(session)
+    except DriverError as error:
+        sys.stderr.write(f"intentc: {error}\n")
+        return None
+
+
+def _prepare(session: Session) -> Work:
     repository, graph = session.repository, session.compiled.graph
     if repository is None or graph is None:
         raise ValueError("a repository that did not compile has no plan")
@@ -40,11 +48,3 @@ def prepare(session: Session) -> Work:
     drivers = {target.name: open_driver(target, session.root) for target in targets}
     observed = {name: driver.observe() for name, driver in drivers.items()}
     return Work(plan(desired, observed, NEEDS, REPLACES), drivers, observed, len(left))
-
-
-def where(path: Path) -> str:
-    """Write a path as short as it can be."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -9,7 +9,7 @@ import pytest
 
 from intentc.cli import run
 from intentc.session import Session, begin
-from intentc.work import prepare
+from intentc.work import Work, prepare
 from reconciler.apply import apply
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +32,13 @@ def opened() -> Session:
     session = begin(Path())
     assert session.compiled.graph is not None, [str(entry) for entry in session.report.sorted()]
     return session
+
+
+def planned() -> Work:
+    """Plan the example in the working directory."""
+    work = prepare(opened())
+    assert work
+    return work
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -77,10 +84,10 @@ def test_an_example_renders_what_was_reviewed(
 
 @pytest.mark.usefixtures("example")
 def test_the_plan_after_an_apply_is_empty() -> None:
-    first = prepare(opened())
+    first = planned()
     assert first.plan.actions
     assert not apply(first.plan, first.drivers).failed
-    second = prepare(opened())
+    second = planned()
     assert second.plan.actions == ()
 
 
@@ -92,8 +99,7 @@ def test_the_ledger_of_an_example_is_up_to_date(example: Path, capsys: pytest.Ca
 
 @pytest.mark.usefixtures("example")
 def test_no_rendered_value_is_a_placeholder() -> None:
-    session = opened()
-    work = prepare(session)
+    work = planned()
     for action in work.plan.actions:
         text = str(action.resource.spec).lower()
         for word in ("placeholder", "todo", "changeme", "<none>", "known after", "undefined"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler.derived.attachments import claims
 from compiler.derived.memo import remembered
 from compiler.lower.border import family_of, link_of, local_address
+from compiler.resolve.servers import no_switch
 from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec, ExternalPeer
@@ -43,13 +44,7 @@ def _check_switch(intent: Intent, path: FieldPath, name: str, resolved: Resolved
     fabric = intent.spec.fabric
     switch = resolved.switches.get((fabric, name))
     if switch is None:
-        known = [other for owner, other in resolved.switches if owner == fabric]
-        report.error(
-            "IC2002",
-            intent.span(*path, "switch"),
-            f"fabric {fabric!r} has no switch {name!r}",
-            did_you_mean(name, known),
-        )
+        report.error(*no_switch(intent.span(*path, "switch"), fabric, name, resolved.switches))
     elif switch.role != "border":
         borders = [
             other.name

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from compiler.derived.attachments import Point, entries, legs, ports_in_use, where
 from compiler.derived.memo import remembered
 from compiler.resolve.names import pools_of
+from compiler.resolve.servers import no_switch
 from compiler.resolved import Network, Pool, Port, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.fabric_attachment import FabricAttachmentSpec, StaticPort
@@ -159,13 +160,7 @@ def _check_switch_port(
     fabric, name = port.fabric or "", port.switch or ""
     switch = resolved.switches.get((fabric, name))
     if switch is None:
-        known = [other for owner, other in resolved.switches if owner == fabric]
-        report.error(
-            "IC2002",
-            intent.span(*path, "switch"),
-            f"fabric {fabric!r} has no switch {name!r}",
-            did_you_mean(name, known),
-        )
+        report.error(*no_switch(intent.span(*path, "switch"), fabric, name, resolved.switches))
         return False
     if switch.role == "spine" or port.port in switch.uplinks:
         what = "is a spine" if switch.role == "spine" else f"uses {port.port} as an uplink"

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from intent.diagnostics import Report, did_you_mean
-from intent.model import Intent, Ref, Selector
+from intent.model import Intent, Ref, Selector, models_in
 from intent.source import FieldPath, Span
 
 
@@ -83,7 +83,7 @@ def _sites(model: type[BaseModel]) -> tuple[tuple[str, str, Ref | None], ...]:
     found = []
     for name, info in model.model_fields.items():
         ref = next((item for item in info.metadata if isinstance(item, Ref)), None) or _mark(info.annotation)
-        if ref or any(_sites(inner) for inner in _models(info.annotation)):
+        if ref or any(_sites(inner) for inner in models_in(info.annotation)):
             found.append((name, info.alias or name, ref))
     return tuple(found)
 
@@ -96,11 +96,3 @@ def _mark(annotation: Any) -> Ref | None:
     if get_origin(annotation) in (Union, types.UnionType, tuple, list, dict):
         return next(filter(None, map(_mark, get_args(annotation))), None)
     return None
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
-        for argument in get_args(annotation):
-            yield from _models(argument)

@@ -118,10 +118,16 @@ def _good_wires(server: Server, switches: Mapping[tuple[str, str], Switch], once
         if (cable.fabric, cable.switch) in switches:
             yield wire
         else:
-            known = [name for fabric, name in switches if fabric == cable.fabric]
-            text = f"fabric {cable.fabric!r} has no switch {cable.switch!r}"
             span = server.intent.span(*path, "switch")
-            once.error("IC2002", span, text, did_you_mean(cable.switch, known))
+            once.error(*no_switch(span, cable.fabric, cable.switch, switches))
+
+
+def no_switch(
+    span: Span, fabric: str, name: str, switches: Iterable[tuple[str, str]]
+) -> tuple[str, Span, str, str]:
+    """Return the error about a switch that its fabric does not have."""
+    known = [other for owner, other in switches if owner == fabric]
+    return "IC2002", span, f"fabric {fabric!r} has no switch {name!r}", did_you_mean(name, known)
 
 
 def _check_bonds(server: Server, once: _Once) -> None:

@@ -12,7 +12,6 @@ from intentc.terminal import Display
 from intentc.work import Work, prepare
 from reconciler.apply import Result, apply
 from reconciler.brake import Limits, check
-from reconciler.drivers.base import DriverError
 
 _SHOWN: Final = 20
 """Objects that an apply names when it could not do them; there may be a hundred thousand."""
@@ -45,10 +44,8 @@ def run(options: argparse.Namespace) -> int:
     tell(session)
     if session.compiled.graph is None or session.repository is None:
         return 1
-    try:
-        work = prepare(session)
-    except DriverError as error:
-        sys.stderr.write(f"intentc: {error}\n")
+    work = prepare(session)
+    if work is None:
         return 1
     present(session, work, full=options.full)
     if not work.plan.actions:

@@ -15,7 +15,6 @@ from intent.repository import Repository, open_repository
 from intentc.history import settled_ledger
 from intentc.session import Session, begin, tell
 from intentc.work import prepare
-from reconciler.drivers.base import DriverError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,10 +112,8 @@ def _collect(session: Session) -> int:
     if not freed:
         sys.stdout.write(f"{ledger.file} holds no freed lease\n")
         return 0
-    try:
-        work = prepare(session)
-    except DriverError as error:
-        sys.stderr.write(f"intentc: {error}; no lease was removed\n")
+    work = prepare(session)
+    if work is None:
         return 1
     if work.plan.actions or work.incomplete:
         sys.stderr.write("intentc: the targets are not as intent wants them: freed ids may be in use\n")

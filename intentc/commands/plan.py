@@ -12,7 +12,6 @@ from intentc.session import Session, add_format, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
 from reconciler.codec import as_json
-from reconciler.drivers.base import DriverError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +27,8 @@ def run(options: argparse.Namespace) -> int:
         tell(session, options.format)
     if session.compiled.graph is None:
         return 1
-    try:
-        work = prepare(session)
-    except DriverError as error:
-        sys.stderr.write(f"intentc: {error}\n")
+    work = prepare(session)
+    if work is None:
         return 1
     if options.format == "json":
         beside = {
