@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from intent.kinds.project import Target
 from intentc.session import Session
 from reconciler.drivers import open_driver
 from reconciler.drivers.base import Driver, DriverError
@@ -32,19 +34,23 @@ class Work:
 
 def prepare(session: Session) -> Work | None:
     """Render all, observe every target, compare; None, with the reason told, where one is out of reach."""
-    try:
-        return _prepare(session)
-    except DriverError as error:
-        sys.stderr.write(f"intentc: {error}\n")
-        return None
-
-
-def _prepare(session: Session) -> Work:
     repository, graph = session.repository, session.compiled.graph
     if repository is None or graph is None:
         raise ValueError("a repository that did not compile has no plan")
     targets = repository.spec.targets
     desired, left = route(targets, render(graph))
-    drivers = {target.name: open_driver(target, session.root) for target in targets}
-    observed = {name: driver.observe() for name, driver in drivers.items()}
+    seen = observe(targets, session.root)
+    if seen is None:
+        return None
+    drivers, observed = seen
     return Work(plan(desired, observed, NEEDS, REPLACES), drivers, observed, len(left))
+
+
+def observe(targets: Iterable[Target], root: Path) -> tuple[dict[str, Driver], dict[str, Observation]] | None:
+    """Open and read every target; None, with the reason told, where one is out of reach."""
+    try:
+        drivers = {target.name: open_driver(target, root) for target in targets}
+        return drivers, {name: driver.observe() for name, driver in drivers.items()}
+    except DriverError as error:
+        sys.stderr.write(f"intentc: {error}\n")
+        return None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Final
 
+from intent.repository import Repository
+from intentc import plan_text
 from intentc.commands.plan import present
+from intentc.saved import open_saved
 from intentc.session import begin, tell
-from intentc.terminal import Display
+from intentc.terminal import Display, show
 from intentc.work import Work, prepare
 from reconciler.apply import Result, apply
 from reconciler.brake import Limits, check
@@ -19,6 +23,7 @@ _SHOWN: Final = 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("plan", nargs="?", type=Path, help="a plan saved by `plan --out`: do exactly that")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--full", action="store_true", help="show every object of the plan")
     parser.add_argument(
@@ -40,17 +45,13 @@ def _approval(text: str) -> tuple[str, int]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    session = begin(options.root)
-    tell(session)
-    if session.compiled.graph is None or session.repository is None:
+    found = _saved(options) if options.plan else _fresh(options)
+    if found is None:
         return 1
-    work = prepare(session)
-    if work is None:
-        return 1
-    present(session, work, full=options.full)
+    repository, work = found
     if not work.plan.actions:
         return 0
-    brake = session.repository.spec.gates.deletion_brake
+    brake = repository.spec.gates.deletion_brake
     refusals = check(work.plan, work.observed, dict(options.allow_delete), Limits(brake.percent, brake.few))
     for refusal in refusals:
         sys.stderr.write(f"refused: {refusal.message}\n  hint: {refusal.hint} (--allow-delete)\n")
@@ -60,6 +61,30 @@ def run(options: argparse.Namespace) -> int:
         result = apply(work.plan, work.drivers, display)
     _report(result, work)
     return 1 if result.failed else 0
+
+
+def _fresh(options: argparse.Namespace) -> tuple[Repository, Work] | None:
+    """Compile and plan now."""
+    session = begin(options.root)
+    tell(session)
+    if session.compiled.graph is None or session.repository is None:
+        return None
+    work = prepare(session)
+    if work is None:
+        return None
+    present(session, work, full=options.full)
+    return session.repository, work
+
+
+def _saved(options: argparse.Namespace) -> tuple[Repository, Work] | None:
+    """Take what is left of a saved plan; nothing is compiled."""
+    found = open_saved(options.plan, options.root)
+    if found is not None:
+        _, work = found
+        show([plan_text.Line(f"what is left of the saved plan {options.plan}", "bold"), plan_text.Line()])
+        show(plan_text.lines(work.plan, full=options.full))
+        show([plan_text.Line(plan_text.summary(work.plan), "bold")])
+    return found
 
 
 def _confirmed() -> bool:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from intent.diagnostics import as_json as found_as_json
 from intentc import plan_text
+from intentc.saved import save
 from intentc.session import Session, add_format, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
 from reconciler.codec import as_json
+from reconciler.plan import Plan
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_format(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="save the plan, for `intentc apply FILE`")
     parser.add_argument("--full", action="store_true", help="leave nothing out: every object, every document")
 
 
@@ -40,7 +44,21 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write("\n")
     else:
         present(session, work, full=options.full)
-    return 2 if work.plan.actions else 0
+    return _saved(work.plan, options.out) if options.out else _code(work.plan)
+
+
+def _saved(plan: Plan, path: Path) -> int:
+    try:
+        save(plan, path)
+    except OSError as error:
+        sys.stderr.write(f"intentc: cannot write {path}: {error.strerror}\n")
+        return 1
+    sys.stderr.write(f"saved as {path}: `intentc apply {path}` does exactly this, or refuses\n")
+    return _code(plan)
+
+
+def _code(plan: Plan) -> int:
+    return 2 if plan.actions else 0
 
 
 def present(session: Session, work: Work, *, full: bool) -> None:

@@ -1,0 +1,98 @@
+"""Plans as files: written by `plan --out`, applied by `apply FILE` without compiling or rendering again.
+
+Invariant: what is applied is what the file says, less what is already so. If one of its objects has become a
+third thing since — neither as it was nor as it shall be —, nothing at all is applied.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from intent.diagnostics import Report
+from intent.repository import Repository, open_repository
+from intentc.work import Work, observe
+from reconciler.codec import as_json, from_json
+from reconciler.plan import Action, Plan, resume
+
+_NAMED: Final = 20
+"""So many objects that moved are named."""
+MAX_BYTES: Final = 512 * 1024 * 1024
+"""A larger file is no plan of ours."""
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write a plan, as a whole or not at all; raises OSError."""
+    beside = path.with_name(path.name + ".new")
+    with beside.open("w", encoding="utf-8") as stream:
+        json.dump(as_json(plan), stream, indent=1)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(path)
+
+
+def open_saved(path: Path, root: Path) -> tuple[Repository, Work] | None:
+    """Return what is left to do of a saved plan; None, with the reason told, where it cannot be applied."""
+    report = Report()
+    repository, _ = open_repository(root, report, Path.cwd())
+    data = _read(path)
+    if data is None:
+        return None
+    if repository is None:
+        _refuse("there is no usable intentc.yaml here: it names the targets")
+        return None
+    try:
+        approved = from_json(data)
+    except ValueError as error:
+        _refuse(f"{path}: {error}")
+        return None
+    unknown = {action.target for action in approved.actions} - {item.name for item in repository.spec.targets}
+    if unknown:
+        _refuse(f"{path}: intentc.yaml has no target {', '.join(sorted(unknown))}")
+        return None
+    seen = observe(repository.spec.targets, root)
+    if seen is None:
+        return None
+    drivers, observed = seen
+    left, moved = resume(approved, observed)
+    if moved:
+        _tell_moved(moved, data)
+        return None
+    return repository, Work(left, drivers, observed, 0)
+
+
+def _read(path: Path) -> Any:
+    """Return what a file holds; None, with the reason told, where it holds nothing that could be a plan."""
+    try:
+        if path.stat().st_size <= MAX_BYTES:
+            return json.loads(path.read_text(encoding="utf-8"))
+        _refuse(f"{path} is too large for a plan")
+    except OSError as error:
+        _refuse(f"cannot read {path}: {error.strerror}")
+    except (ValueError, RecursionError):
+        _refuse(f"{path} is no plan; make one with `intentc plan --out {path.name}`")
+    return None
+
+
+def _tell_moved(moved: tuple[Action, ...], data: Any) -> None:
+    """Name what changed since the plan was made, with the lines of intent that the plan has for it."""
+    lines = {
+        (entry["target"], *entry["key"].values()): sorted({origin["at"] for origin in entry["origins"]})
+        for entry in data["actions"]
+    }
+    sys.stderr.write("intentc: nothing was applied, because the targets moved since the plan was made\n")
+    for action in moved[:_NAMED]:
+        places = lines.get((action.target, *action.key), [])
+        because = f"   (planned for {', '.join(places[:3])})" if places else ""
+        sys.stderr.write(f"  moved: {action.target}: {action.key}{because}\n")
+    if len(moved) > _NAMED:
+        sys.stderr.write(f"  … and {len(moved) - _NAMED:,} more\n")
+    sys.stderr.write("  hint: plan again, and have the new plan approved\n")
+
+
+def _refuse(message: str) -> None:
+    sys.stderr.write(f"intentc: {message}\n")
