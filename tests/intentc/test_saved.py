@@ -29,7 +29,8 @@ def files(root: Path) -> dict[str, str]:
     return {str(path): path.read_text() for path in sorted((root / "rendered").rglob("*")) if path.is_file()}
 
 
-def test_a_saved_plan_is_applied_as_it_is(repository: Path, capsys: Capture) -> None:
+@pytest.mark.usefixtures("repository")
+def test_a_saved_plan_is_applied_as_it_is(capsys: Capture) -> None:
     assert run(["apply", "plan.json", "--yes"]) == 0
     assert "read back and verified" in capsys.readouterr().out
     assert run(["plan"]) == 0
