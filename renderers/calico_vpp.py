@@ -21,12 +21,28 @@ from compiler.elements.overlay import (
     PolicyInjection,
 )
 from compiler.graph import Element, Scope
+from renderers.manifest import MANAGED_BY, OWNER
 from renderers.origins import renamed
 from renderers.resource import Key, Resource
 
 FAMILY: Final = "kubernetes"
 NAMESPACE: Final = "calico-vpp-dataplane"
 API: Final = "crd.projectcalico.org/v1"
+
+SHARED: Final = frozenset(
+    {
+        ("Installation", "default"),
+        ("BGPConfiguration", "default"),
+        ("ConfigMap", "calico-vpp-config"),
+        ("IPPool", "default-ipv4-ippool"),
+        ("IPPool", "default-ipv6-ippool"),
+    }
+)
+"""Objects that Calico itself lives on: we set fields of them, and nobody may prune them when we stop."""
+KEEP: Final = {
+    "argocd.argoproj.io/sync-options": "Prune=false",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
 
 Fields = Mapping[str, tuple[str, ...]]
 """Paths in the manifest by field of the element."""
@@ -73,12 +89,22 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
                 yield _node_config(where, element)
 
 
+def _metadata(kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+    """Return the metadata of an object, with our mark, and with a bar to pruning where others live on it."""
+    return {
+        "name": name,
+        **({"namespace": namespace} if namespace else {}),
+        "labels": {MANAGED_BY: OWNER},
+        **({"annotations": dict(KEEP)} if (kind, name) in SHARED else {}),
+    }
+
+
 def _object(
     where: str, what: tuple[str, str, str], spec: dict[str, Any], element: Element, fields: Fields
 ) -> Resource:
     """Return an object of the cluster as a whole; `what` is its API, kind and name."""
     api, kind, name = what
-    body = {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    body = {"apiVersion": api, "kind": kind, "metadata": _metadata(kind, name), "spec": spec}
     return Resource(
         Key(FAMILY, where, kind, name), body, element.subject, (), renamed(element.origins, fields)
     )
@@ -136,7 +162,7 @@ def _config_map(
     body = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": _metadata("ConfigMap", name, NAMESPACE),
         "data": data,
     }
     key = Key(FAMILY, where, "ConfigMap", f"{NAMESPACE}/{name}")
@@ -154,14 +180,19 @@ def _role(where: str, element: CalicoOverlay) -> Iterator[Resource]:
             "verbs": ["get", "list", "watch"],
         }
     ]
-    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    role = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRole",
+        "metadata": _metadata("ClusterRole", name),
+        "rules": rules,
+    }
     origins = tuple(origin for origin in element.origins if not origin.field)
     key = Key(FAMILY, where, "ClusterRole", name)
     yield Resource(key, role, element.subject, (), origins)
     binding = {
         "apiVersion": f"{group}/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
+        "metadata": _metadata("ClusterRoleBinding", name),
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": "calico-vpp-node-sa", "namespace": NAMESPACE}],
     }

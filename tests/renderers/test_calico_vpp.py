@@ -183,3 +183,21 @@ def test_every_field_that_a_person_chose_is_explained(built: Built) -> None:
         "data.CALICOVPP_INTERFACES",
         "data.SERVICE_PREFIX",
     }
+
+
+def test_what_calico_lives_on_is_marked_against_pruning(built: Built) -> None:
+    barred = set()
+    for item in resources(built, CORE):
+        if item.key.family == "kubernetes":
+            metadata = item.spec["metadata"]
+            assert metadata["labels"] == {"app.kubernetes.io/managed-by": "intentc"}, item.key
+            if metadata.get("annotations", {}).get("argocd.argoproj.io/sync-options") == "Prune=false":
+                assert metadata["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+                barred.add(f"{item.key.type}/{metadata['name']}")
+    assert barred == {
+        "Installation/default",
+        "BGPConfiguration/default",
+        "ConfigMap/calico-vpp-config",
+        "IPPool/default-ipv4-ippool",
+        "IPPool/default-ipv6-ippool",
+    }
