@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from compiler.allocated import Allocated
 from compiler.check.vfs import pods_of
-from compiler.derived.addresses import Span, block_share, clip, ends, gateway_of, hosts, share
+from compiler.derived.addresses import Span, block_share, clip, ends, gateway_of, hosts, node_block, share
 from compiler.derived.attachments import pool_nics
-from compiler.derived.offers import Offer, offers
-from compiler.lower.addressing import BLOCK
-from compiler.lower.workloads import choose
+from compiler.derived.offers import Offer, choose, offers
+from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.virtual_network import OverlayAttachment, VirtualNetworkSpec
@@ -36,7 +35,7 @@ def check_addresses(resolved: Resolved, report: Report) -> None:
 def _check_ranges(network: Network, resolved: Resolved, report: Report) -> None:
     intent, spec = network.intent, network.spec
     subnets = [(subnet.cidr.version, hosts(subnet.cidr)) for subnet in spec.subnets]
-    clusters = {offer_cluster for offer_cluster, _ in _clusters(network, resolved)}
+    clusters = {resolved.pools[pool].cluster for item in spec.attachments for pool in pools_of(item)}
     rows = sorted(
         (entry.first.version, int(entry.first), int(entry.last), index)
         for index, entry in enumerate(spec.ipam.ranges)
@@ -97,15 +96,6 @@ def _check_routes(network: Network, report: Report) -> None:
             text = f"pods cannot reach {prefix}: network {network.name!r} has no IPv{prefix.version} gateway"
             hint = "set gateway, or the gateway of a subnet"
             report.error("IC2355", network.intent.span(*IPAM, "routes", index), text, hint)
-
-
-def _clusters(network: Network, resolved: Resolved) -> Iterator[tuple[str, str]]:
-    """Yield cluster and pool of every VF attachment."""
-    for attachment in network.spec.attachments:
-        pools = getattr(attachment, "pools", None) or (getattr(attachment, "pool", None),)
-        for pool in pools:
-            if pool:
-                yield resolved.pools[pool].cluster, pool
 
 
 def check_ipam(resolved: Resolved, report: Report) -> None:
@@ -226,7 +216,7 @@ def _check_half(offer: Offer, whole: Span, used: Span, report: Report) -> None:
 def _check_blocks(offer: Offer, whole: Span, free: list[Span], resolved: Resolved, report: Report) -> None:
     """nv-ipam cuts the subnet into blocks from its start: each node needs one with addresses for pods."""
     spec, intent = offer.network.spec, offer.network.intent
-    size = spec.ipam.per_node_block_size or BLOCK
+    size = node_block(spec)
     nodes = len(pool_nics(offer.attachment, resolved))
     blocks = (whole[1] - whole[0] + 1) // size
     low, empty = whole[0], False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compiler.derived.attachments import claims
+from compiler.derived.exits import family_of, link_of, local_address
 from compiler.derived.memo import remembered
-from compiler.lower.border import family_of, link_of, local_address
 from compiler.resolve.servers import no_switch
 from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report, did_you_mean

@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from compiler.check.fabric import extended_pools
-from compiler.derived.attachments import PortUse, ports_in_use
+from compiler.derived.attachments import PortUse, ports_in_use, ports_of
+from compiler.derived.fabrics import port_entry
 from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Pool, Port, Resolved
 from intent.diagnostics import Related, Report
@@ -116,11 +117,7 @@ def _nic(node: str, nic: str, resolved: Resolved) -> Link | None:
 
 def _ports(node: str, nic: str, resolved: Resolved) -> Iterator[Link]:
     """Yield the port that limits a NIC: the smallest of its LAG's."""
-    ports = [
-        port
-        for point in resolved.points(node, nic)
-        for port in ([point] if isinstance(point, Port) else point.members)
-    ]
+    ports = [port for point in resolved.points(node, nic) for port in ports_of(point)]
     links = [_port(port, resolved) for port in ports]
     if links:
         yield min(links, key=lambda link: link.mtu)
@@ -129,13 +126,9 @@ def _ports(node: str, nic: str, resolved: Resolved) -> Iterator[Link]:
 def _port(port: Port, resolved: Resolved) -> Link:
     intent = resolved.fabrics[port.fabric]
     spec: FabricSpec = intent.spec
-    switch = resolved.switches[port.fabric, port.switch]
-    entry = switch.port(port.port)
+    entry, path = port_entry(port, resolved)
     if entry and entry.mtu:
-        span = intent.span(
-            "spec", "switches", spec.switches.index(switch), "ports", switch.ports.index(entry), "mtu"
-        )
-        return Link(f"port {port}", entry.mtu, span)
+        return Link(f"port {port}", entry.mtu, intent.span(*path, "mtu"))
     return Link(f"port {port}", spec.defaults.port_mtu, intent.span("spec", "defaults", "portMtu"))
 
 
@@ -168,7 +161,7 @@ def _check_fixed_ports(resolved: Resolved, report: Report) -> None:
     for use in ports_in_use(resolved):
         network = resolved.networks[use.network]
         if network.spec.mtu and use.network not in told and _fixed(use):
-            ports = [use.point] if isinstance(use.point, Port) else use.point.members
+            ports = ports_of(use.point)
             for port in ports:
                 if port not in links:
                     links[port] = _port(port, resolved)

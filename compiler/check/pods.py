@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from compiler.derived.mtu import mtu_in_force, pod_mtu
-from compiler.derived.offers import NAD_NAME, Offer, offered, offers
-from compiler.lower.workloads import choose, names
+from compiler.derived.offers import NAD_NAME, Offer, choose, names, offered, offers
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.derived.attachments import PortUse, ports_in_use, trunked
-from compiler.derived.fabrics import group_of
+from compiler.derived.attachments import PortUse, ports_in_use, ports_of, trunked
+from compiler.derived.fabrics import group_of, port_entry
 from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.fabric import FabricSpec
@@ -32,7 +32,7 @@ def check_vlans_of_ports(allocated: Allocated, report: Report) -> None:
     limits: dict[Port, tuple[tuple[Ranges, str, Span], ...]] = {}
     for use in ports_in_use(resolved):
         vlan = allocated.vlan[use.network,]
-        for port in [use.point] if isinstance(use.point, Port) else use.point.members:
+        for port in ports_of(use.point):
             if port not in limits:
                 limits[port] = tuple(_limits(port, resolved))
             for allowed, what, span in limits[port]:
@@ -51,12 +51,9 @@ def _limits(port: Port, resolved: Resolved) -> Iterable[tuple[Ranges, str, Span]
         if other.vlans and (other.name == port.switch or other.name in pair):
             span = intent.span("spec", "switches", at, "vlans")
             yield other.vlans, f"switch {other.name!r} of fabric {port.fabric!r}", span
-    switch = resolved.switches[port.fabric, port.switch]
-    entry = switch.port(port.port)
+    entry, path = port_entry(port, resolved)
     if entry and entry.vlans:
-        at = spec.switches.index(switch)
-        path = ("spec", "switches", at, "ports", switch.ports.index(entry), "vlans")
-        yield entry.vlans, f"port {port}", intent.span(*path)
+        yield entry.vlans, f"port {port}", intent.span(*path, "vlans")
 
 
 def _not_allowed(
@@ -162,7 +159,7 @@ def _vlans_on(
         pairs[fabric, groups[fabric].get(switch, switch)].append((fabric, switch))
     for use in ports_in_use(resolved):
         fabric = use.point.fabric
-        switch = use.point.switch if isinstance(use.point, Port) else use.point.members[0].switch
+        switch = ports_of(use.point)[0].switch
         for place in pairs.get((fabric, groups[fabric].get(switch, switch)), ()):
             network = resolved.networks[use.network]
             found[place][allocated.vlan[use.network,]] = (

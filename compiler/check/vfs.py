@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from compiler.derived.attachments import candidates
-from compiler.lower.workloads import choose
+from compiler.derived.offers import choose
 from compiler.resolved import Pool, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.workload import WorkloadSpec

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from intent.kinds.virtual_network import Subnet, VirtualNetworkSpec
 from intent.scalars import IPAddress, IPNetwork
 
 Span = tuple[int, int]
+_BLOCK: Final = 16
+"""Addresses that a node takes at once, where nothing is said: a constant, so that new nodes move no block."""
 
 
 class Share(NamedTuple):
@@ -70,6 +72,11 @@ def hosts(cidr: IPNetwork) -> Span:
 def gateway_of(spec: VirtualNetworkSpec, subnet: Subnet) -> IPAddress | None:
     """Return the gateway of a subnet, where somebody routes or an address was said."""
     return subnet.gateway if spec.gateway == "none" else subnet.gateway_address
+
+
+def node_block(spec: VirtualNetworkSpec) -> int:
+    """Return how many addresses a node takes at once from an IPAM that hands out blocks (nv-ipam)."""
+    return spec.ipam.per_node_block_size or _BLOCK
 
 
 def share(spec: VirtualNetworkSpec, subnet: Subnet, cluster: str) -> Share:

@@ -59,6 +59,11 @@ def where(point: Point) -> tuple[str, str, str]:
     return point.fabric, point.group or point.members[0].switch, point.name
 
 
+def ports_of(point: Point) -> tuple[Port, ...]:
+    """Return the switch ports of a point: itself, or the members of a LAG."""
+    return (point,) if isinstance(point, Port) else point.members
+
+
 @remembered
 def ports_in_use(resolved: Resolved) -> tuple[PortUse, ...]:
     """Return every network on every point, sorted by fabric, point and network."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from compiler.allocated import Allocated
 from compiler.derived.attachments import PortUse, ports_in_use
 from compiler.derived.memo import remembered
-from compiler.resolved import Lag, Network, Server
-from intent.kinds.fabric import FabricSpec
+from compiler.resolved import Lag, Network, Port, Resolved, Server
+from intent.kinds.fabric import FabricSpec, SwitchPort
 from intent.model import Intent
+from intent.source import FieldPath
 
 
 @dataclass(slots=True)
@@ -54,6 +55,16 @@ def shares(allocated: Allocated) -> Mapping[str, Share]:
 def group_of(spec: FabricSpec) -> dict[str, str]:
     """Return the redundancy group of each switch that is in one."""
     return {switch: group.name for group in spec.redundancy_groups for switch in group.switches}
+
+
+def port_entry(port: Port, resolved: Resolved) -> tuple[SwitchPort | None, FieldPath]:
+    """Return what the fabric says of a port, and where; None where it says nothing of this one."""
+    switch = resolved.switches[port.fabric, port.switch]
+    entry = switch.port(port.port)
+    if entry is None:
+        return None, ()
+    at = resolved.fabric(port.fabric).switches.index(switch)
+    return entry, ("spec", "switches", at, "ports", switch.ports.index(entry))
 
 
 def target(vni: int) -> str:

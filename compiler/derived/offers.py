@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from compiler.derived.memo import remembered
 from compiler.resolved import Network, Resolved
 from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment
+from intent.kinds.workload import PodInterface
 from intent.source import FieldPath
 
 NAD_NAME: Final = 63
@@ -74,6 +75,21 @@ def offered(resolved: Resolved) -> Mapping[tuple[str, str], tuple[Offer, ...]]:
             key = (cluster, offer.network.name)
             found[key] = (*found.get(key, ()), offer)
     return found
+
+
+def choose(item: PodInterface, cluster: str, resolved: Resolved) -> Offer | None:
+    """Return the offer that an interface of a workload takes: the one of its pool, else the first."""
+    for offer in offered(resolved).get((cluster, item.network), ()):
+        if item.pool is None or item.pool in offer.pools:
+            return offer
+    return None
+
+
+def names(item: PodInterface, offer: Offer, default: str | None) -> Iterator[str | None]:
+    """Yield the names of the interfaces that an entry makes in the pod: legs first, the bond after them."""
+    yield from (leg.interface for leg in offer.legs)
+    attachment = offer.attachment
+    yield item.name or (attachment.interface if isinstance(attachment, SriovBondAttachment) else default)
 
 
 def _offers(network: Network, resolved: Resolved) -> Iterator[Offer]:

@@ -108,4 +108,4 @@ def subnet_blocks(network: Network, subnet: Subnet, resolved: Resolved) -> Block
     nodes = sum(len(resolved.clusters[name].servers) for name in network.overlay_clusters)
     # Room for twice the nodes of today. With more nodes new blocks become smaller, and the old ones stay.
     length = min(cidr.max_prefixlen, cidr.prefixlen + (2 * max(nodes, 1) - 1).bit_length())
-    return Blocks(cidr, max(length, cidr.prefixlen), elastic=True)
+    return Blocks(cidr, length, elastic=True)

@@ -193,8 +193,3 @@ def changes(before: Ledger, after: Iterable[Lease]) -> Changes:
         else:
             counts["kept"] += 1
     return Changes(counts, tuple(moved))
-
-
-def summary(before: Ledger, after: Iterable[Lease]) -> Mapping[str, int]:
-    """Count what an update changes."""
-    return changes(before, after).counts

@@ -7,13 +7,13 @@ that a lease follows a document, a node, a zone or a subnet through renames.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from ipaddress import IPv6Network
 from typing import Final
 
 from compiler.allocated import DEFAULT, PODS, Family
+from compiler.derived.exits import exit_fabrics
 from compiler.derived.overlay import families, networks_of, owns_sids, steered, subnet_blocks, zones_of
 from compiler.ledger.requests import (
     Addresses,
@@ -138,9 +138,7 @@ def _networks(resolved: Resolved) -> Iterator[Request]:
 def _zones(resolved: Resolved) -> Iterator[Request]:
     """Ask for the layer-3 VNI and the carrier VLAN of each zone that reaches a fabric."""
     common = _pools(resolved)
-    exits: defaultdict[str, set[str]] = defaultdict(set)
-    for intent in resolved.of("ExternalConnection").values():
-        exits[intent.spec.zone].add(intent.spec.fabric)
+    exits = exit_fabrics(resolved)
     for zone, vrf in resolved.vrfs.items():
         fabrics = {fabric for name in vrf.networks for fabric in resolved.networks[name].fabrics}
         reached = tuple(sorted(fabrics | exits.get(zone, set())))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from compiler.derived.addresses import Share, gateway_of, share
+from compiler.derived.addresses import Share, gateway_of, node_block, share
 from compiler.derived.offers import Offer, offered
 from compiler.elements.pods import Addressing, AddressPool, Rule
 from compiler.resolved import Network, Resolved
 from intent.model import Intent, Origin, Selector
 from intent.scalars import IPAddress, IPNetwork
-
-BLOCK: Final = 16
-"""Addresses that a node takes at once, where nothing is said: a constant, so that new nodes move no block."""
 
 
 def addressing(offer: Offer, resolved: Resolved) -> Addressing:
@@ -64,7 +60,7 @@ def address_pools(offer: Offer, ipam: Addressing, resolved: Resolved) -> Iterato
             name=name,
             namespace=resolved.clusters[offer.cluster].spec.installed.ipam_namespace,
             share=item,
-            block=spec.ipam.per_node_block_size or BLOCK,
+            block=node_block(spec),
             nodes=() if () in nodes else nodes,
             routes=tuple(prefix for prefix, _ in ipam.routes if prefix.version == version),
         )

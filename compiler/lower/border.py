@@ -1,20 +1,15 @@
-"""The ways out of a fabric: sub-interfaces, BGP neighbours and static routes of one ExternalConnection.
-
-A neighbour and a next hop belong to the link whose prefix holds them; a neighbour that is several hops away
-belongs to the first link of its switch.
-"""
+"""The ways out of a fabric: sub-interfaces, BGP neighbours and static routes of one ExternalConnection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
+from compiler.derived.exits import family_of, link_of, local_address
 from compiler.elements.fabric import ExternalLink, ExternalPeer, StaticRoute
 from compiler.graph import Element
 from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec
 from intent.kinds.external_connection import ExternalPeer as Peer
 from intent.model import Intent, Origin
-from intent.scalars import IPAddress, IPNetwork
 
 
 def border(intent: Intent) -> Iterator[Element]:
@@ -42,29 +37,6 @@ def border(intent: Intent) -> Iterator[Element]:
                 prefix=str(route.prefix),
                 next_hop=str(route.next_hop),
             )
-
-
-def family_of(value: IPNetwork | IPAddress) -> Literal["ipv4", "ipv6"]:
-    """Return the address family as a word."""
-    return "ipv4" if value.version == 4 else "ipv6"  # noqa: PLR2004 -- the IP version
-
-
-def link_of(peer: Peer, spec: ExternalConnectionSpec) -> BorderPort | None:
-    """Return the link to a neighbour: the one whose prefix holds it, or the first of its switch."""
-    here = [port for port in spec.ports if port.switch == peer.switch]
-    near = next((port for port in here if port.address and peer.address in port.address), None)
-    return near or (here[0] if here and peer.multihop else None)
-
-
-def local_address(port: BorderPort) -> str | None:
-    """Return our address on a link with its prefix length."""
-    if port.address is None:
-        return None
-    # RFC 3021 and RFC 6164: both addresses of a /31 or /127 are hosts.
-    first = port.address.network_address + (
-        0 if port.address.max_prefixlen - port.address.prefixlen <= 1 else 1
-    )
-    return f"{port.local or first}/{port.address.prefixlen}"
 
 
 def _links(intent: Intent, spec: ExternalConnectionSpec) -> Iterator[Element]:

@@ -6,12 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from compiler.derived.memo import remembered
-from compiler.derived.offers import Offer, offered
+from compiler.derived.offers import Offer, choose, names
 from compiler.elements.pods import PodEntry, PodSnippet
 from compiler.lower.vfs import resource_of
 from compiler.resolved import Resolved
-from intent.kinds.virtual_network import SriovBondAttachment
-from intent.kinds.workload import PodInterface, WorkloadSpec
+from intent.kinds.workload import WorkloadSpec
 from intent.model import Intent, Origin
 from intent.scalars import IPAddress
 
@@ -40,21 +39,6 @@ def fixed_macs(resolved: Resolved) -> frozenset[tuple[str, str]]:
         for item in intent.spec.interfaces
         if item.mac
     )
-
-
-def choose(item: PodInterface, cluster: str, resolved: Resolved) -> Offer | None:
-    """Return the offer that an interface of a workload takes: the one of its pool, else the first."""
-    for offer in offered(resolved).get((cluster, item.network), ()):
-        if item.pool is None or item.pool in offer.pools:
-            return offer
-    return None
-
-
-def names(item: PodInterface, offer: Offer, default: str | None) -> Iterator[str | None]:
-    """Yield the names of the interfaces that an entry makes in the pod: legs first, the bond after them."""
-    yield from (leg.interface for leg in offer.legs)
-    attachment = offer.attachment
-    yield item.name or (attachment.interface if isinstance(attachment, SriovBondAttachment) else default)
 
 
 def _snippet(intent: Intent, resolved: Resolved) -> PodSnippet:

@@ -25,6 +25,7 @@ def clusters(
     """Return the clusters with their nodes, and the nodes with their cluster."""
     owners: dict[str, str] = {}
     members: dict[str, list[str]] = {}
+    bare = {server.name for server in servers.values() if server.role != "kubernetes"}
     for name, intent in intents.items():
         spec: ClusterSpec = intent.spec
         chosen = [server.name for server in servers.values() if _chooses(spec.nodes, server)]
@@ -34,7 +35,6 @@ def clusters(
             report.error("IC2004", intent.span("spec", "nodes"), text, hint)
         members[name] = [server for server in chosen if owners.setdefault(server, name) == name]
         _report_twice(name, [server for server in chosen if owners[server] != name], owners, intents, report)
-        bare = {server.name for server in servers.values() if server.role != "kubernetes"}
         _report_named(intent, spec.nodes, bare, "is no Kubernetes node (role: bareMetal)", report)
     meshes = {
         name: intent.spec.srv6.mesh or f"={name}" for name, intent in intents.items() if intent.spec.srv6

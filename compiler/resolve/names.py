@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 
+from compiler.derived.exits import exit_fabrics
 from compiler.facts import gather
 from compiler.resolve.clusters import clusters, pool
 from compiler.resolve.refs import check_references
@@ -75,9 +76,7 @@ def _networks(resolved: Resolved) -> dict[str, Network]:
     """Return the networks, whose fabrics follow from where their NICs and fixed ports are cabled."""
     by_pool = {name: _fabrics_of(pool, resolved) for name, pool in resolved.pools.items()}
     fixed = _fixed(resolved)
-    exits: defaultdict[str, set[str]] = defaultdict(set)
-    for intent in resolved.of("ExternalConnection").values():
-        exits[intent.spec.zone].add(intent.spec.fabric)
+    exits = exit_fabrics(resolved)
     networks = {}
     for name, intent in resolved.of("VirtualNetwork").items():
         spec: VirtualNetworkSpec = intent.spec
