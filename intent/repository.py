@@ -41,10 +41,10 @@ class Repository:
         return spec
 
 
-def open_repository(
+def open_project(
     root: Path, report: Report, base: Path | None = None
-) -> tuple[Repository | None, Mapping[str, str]]:
-    """Read the repository at `root`; return it (None where its project is unusable) and the texts read.
+) -> tuple[Intent | None, dict[str, str]]:
+    """Read intentc.yaml at `root`; return its project (None where it is unusable) and the text read.
 
     `base`: the folder that shown file names are relative to.
     """
@@ -55,8 +55,17 @@ def open_repository(
         else:
             report.error("IC1030", Span(source.file), "there is no intentc.yaml here", _root_hint(root))
         return None, {}
-    texts = {source.file: source.text}
-    project = _project(source, report)
+    return _project(source, report), {source.file: source.text}
+
+
+def open_repository(
+    root: Path, report: Report, base: Path | None = None
+) -> tuple[Repository | None, Mapping[str, str]]:
+    """Read the repository at `root`; return it (None where its project is unusable) and the texts read.
+
+    `base`: the folder that shown file names are relative to.
+    """
+    project, texts = open_project(root, report, base)
     if project is None:
         return None, texts
     spec: ProjectSpec = project.spec

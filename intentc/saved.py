@@ -7,16 +7,19 @@ third thing since — neither as it was nor as it shall be —, nothing at all i
 from __future__ import annotations
 
 import json
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from intent.diagnostics import Report
-from intent.repository import Repository, open_repository
+from intent.diagnostics import Report, as_text
+from intent.kinds.project import ProjectSpec
+from intent.repository import open_project
+from intentc.files import replace_file
 from intentc.work import Work, observe
-from reconciler.codec import as_json, from_json
+from reconciler.codec import as_json, from_json, places
 from reconciler.plan import Action, Plan, resume
+from renderers.resource import Key
 
 _NAMED: Final = 20
 """So many objects that moved are named."""
@@ -26,43 +29,41 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 
 def save(plan: Plan, path: Path) -> None:
     """Write a plan, as a whole or not at all; raises OSError."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as stream:
-        json.dump(as_json(plan), stream, indent=1)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    replace_file(path, json.dumps(as_json(plan), indent=1) + "\n")
 
 
-def open_saved(path: Path, root: Path) -> tuple[Repository, Work] | None:
-    """Return what is left to do of a saved plan; None, with the reason told, where it cannot be applied."""
+def open_saved(path: Path, root: Path) -> tuple[ProjectSpec, Work] | None:
+    """Return what is left to do of a saved plan; None, with the reason told, where it cannot be applied.
+
+    Of the repository only intentc.yaml is read: it says where the targets are.
+    """
     report = Report()
-    repository, _ = open_repository(root, report, Path.cwd())
+    project, texts = open_project(root, report, Path.cwd())
+    if project is None:
+        sys.stderr.write(as_text(report.sorted(), texts))
+        return None
+    spec: ProjectSpec = project.spec
     data = _read(path)
     if data is None:
         return None
-    if repository is None:
-        _refuse("there is no usable intentc.yaml here: it names the targets")
-        return None
     try:
-        approved = from_json(data)
+        approved, lines = from_json(data), places(data)
     except ValueError as error:
         _refuse(f"{path}: {error}")
         return None
-    unknown = {action.target for action in approved.actions} - {item.name for item in repository.spec.targets}
+    unknown = {action.target for action in approved.actions} - {target.name for target in spec.targets}
     if unknown:
         _refuse(f"{path}: intentc.yaml has no target {', '.join(sorted(unknown))}")
         return None
-    seen = observe(repository.spec.targets, root)
+    seen = observe(spec.targets, root)
     if seen is None:
         return None
     drivers, observed = seen
     left, moved = resume(approved, observed)
     if moved:
-        _tell_moved(moved, data)
+        _tell_moved(moved, lines)
         return None
-    return repository, Work(left, drivers, observed, 0)
+    return spec, Work(left, drivers, observed, 0)
 
 
 def _read(path: Path) -> Any:
@@ -78,16 +79,12 @@ def _read(path: Path) -> Any:
     return None
 
 
-def _tell_moved(moved: tuple[Action, ...], data: Any) -> None:
+def _tell_moved(moved: tuple[Action, ...], lines: Mapping[tuple[str, Key], tuple[str, ...]]) -> None:
     """Name what changed since the plan was made, with the lines of intent that the plan has for it."""
-    lines = {
-        (entry["target"], *entry["key"].values()): sorted({origin["at"] for origin in entry["origins"]})
-        for entry in data["actions"]
-    }
     sys.stderr.write("intentc: nothing was applied, because the targets moved since the plan was made\n")
     for action in moved[:_NAMED]:
-        places = lines.get((action.target, *action.key), [])
-        because = f"   (planned for {', '.join(places[:3])})" if places else ""
+        known = lines[action.id]
+        because = f"   (planned for {', '.join(known[:3])})" if known else ""
         sys.stderr.write(f"  moved: {action.target}: {action.key}{because}\n")
     if len(moved) > _NAMED:
         sys.stderr.write(f"  … and {len(moved) - _NAMED:,} more\n")

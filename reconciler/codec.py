@@ -1,7 +1,7 @@
 """A plan as JSON: to be saved, reviewed, hashed, and applied later without thinking again.
 
 Invariant: the text depends on the plan alone, and reading it back gives an equal plan. Origins become
-places (file:line:col) for people, and are not read back.
+places (file:line:col) for people, and are no part of the plan that is read back.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from reconciler.plan import ABSENT, Action, Change, Plan
 from renderers.resource import Key, Resource
 
 FORMAT: Final = "intentc-plan/1"
+_DAMAGED: Final = "this plan is damaged; make it anew with intentc plan"
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -33,7 +34,20 @@ def from_json(data: Any) -> Plan:
     try:
         return Plan(tuple(map(_read_action, data["actions"])), data["summary"]["unchanged"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("this plan is damaged; make it anew with intentc plan") from error
+        raise ValueError(_DAMAGED) from error
+
+
+def places(data: Any) -> dict[tuple[str, Key], tuple[str, ...]]:
+    """Return the lines of intent (file:line:col) that a saved plan gives for each action, by `Action.id`."""
+    try:
+        return {
+            (entry["target"], Key(**entry["key"])): tuple(
+                sorted({origin["at"] for origin in entry["origins"]})
+            )
+            for entry in data["actions"]
+        }
+    except (KeyError, TypeError) as error:
+        raise ValueError(_DAMAGED) from error
 
 
 def _action(action: Action) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.derived.attachments import Point
+from compiler.derived.attachments import Point, ports_of
 from compiler.derived.fabrics import Share, group_of, shares, target
 from compiler.elements import fabric as blueprint
 from compiler.graph import Element
@@ -152,5 +152,5 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
 
 def _leaf(point: Point, groups: Mapping[str, str]) -> tuple[str, str]:
     """Return the switch or the redundancy group (the other is empty) that must carry what is on a point."""
-    switch = point.switch if isinstance(point, Port) else point.members[0].switch
+    switch = ports_of(point)[0].switch
     return ("", groups[switch]) if switch in groups else (switch, "")

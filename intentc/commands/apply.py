@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from intent.repository import Repository
+from intent.kinds.project import ProjectSpec
 from intentc import plan_text
 from intentc.commands.plan import present
 from intentc.saved import open_saved
@@ -48,10 +48,10 @@ def run(options: argparse.Namespace) -> int:
     found = _saved(options) if options.plan else _fresh(options)
     if found is None:
         return 1
-    repository, work = found
+    project, work = found
     if not work.plan.actions:
         return 0
-    brake = repository.spec.gates.deletion_brake
+    brake = project.gates.deletion_brake
     refusals = check(work.plan, work.observed, dict(options.allow_delete), Limits(brake.percent, brake.few))
     for refusal in refusals:
         sys.stderr.write(f"refused: {refusal.message}\n  hint: {refusal.hint} (--allow-delete)\n")
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
-def _fresh(options: argparse.Namespace) -> tuple[Repository, Work] | None:
+def _fresh(options: argparse.Namespace) -> tuple[ProjectSpec, Work] | None:
     """Compile and plan now."""
     session = begin(options.root)
     tell(session)
@@ -73,10 +73,10 @@ def _fresh(options: argparse.Namespace) -> tuple[Repository, Work] | None:
     if work is None:
         return None
     present(session, work, full=options.full)
-    return session.repository, work
+    return session.repository.spec, work
 
 
-def _saved(options: argparse.Namespace) -> tuple[Repository, Work] | None:
+def _saved(options: argparse.Namespace) -> tuple[ProjectSpec, Work] | None:
     """Take what is left of a saved plan; nothing is compiled."""
     found = open_saved(options.plan, options.root)
     if found is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.ledger.allocate import changes, update
-from compiler.ledger.leases import Ledger, clashes, parse_ledger, write_ledger
+from compiler.ledger.leases import Lease, Ledger, clashes, parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent
 from intent.diagnostics import Report, did_you_mean
 from intent.repository import Repository, open_repository
+from intentc.files import replace_file
 from intentc.history import settled_ledger
 from intentc.session import Session, begin, tell
 from intentc.work import prepare
@@ -82,9 +83,9 @@ def _update(
     # Half of the leases would be worse than none: what is wrong is mended first.
     if report.failed:
         return 1
-    text, found = write_ledger(leases), changes(ledger, leases)
+    found = changes(ledger, leases)
     words = ", ".join(f"{number} {word}" for word, number in found.counts.items() if number)
-    if text == repository.ledger.text:
+    if write_ledger(leases) == repository.ledger.text:
         sys.stdout.write(f"{ledger.file} is up to date: {words or 'no leases'}\n")
         return 0
     for before, after in found.moved:
@@ -92,13 +93,7 @@ def _update(
     if check:
         sys.stdout.write(f"{ledger.file} is not up to date: {words}; run `intentc ledger update`\n")
         return 2
-    try:
-        _write(repository.root / repository.spec.ledger, text)
-    except OSError as error:
-        sys.stderr.write(f"intentc: cannot write {ledger.file}: {error.strerror}; it is as it was\n")
-        return 1
-    sys.stdout.write(f"wrote {ledger.file}: {words or 'no leases'}\n")
-    return 0
+    return _write(repository, leases, words or "no leases")
 
 
 def _collect(session: Session) -> int:
@@ -119,17 +114,17 @@ def _collect(session: Session) -> int:
         sys.stderr.write("intentc: the targets are not as intent wants them: freed ids may be in use\n")
         sys.stderr.write("  hint: run `intentc apply` until `intentc plan` is empty; no lease was removed\n")
         return 1
-    _write(repository.root / repository.spec.ledger, write_ledger(kept))
-    sys.stdout.write(f"wrote {ledger.file}: {freed} freed leases removed\n")
+    return _write(repository, kept, f"{freed} freed leases removed")
+
+
+def _write(repository: Repository, leases: Iterable[Lease], words: str) -> int:
+    """Replace the ledger, and say what became of it."""
+    path, shown = repository.root / repository.spec.ledger, repository.ledger.file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, write_ledger(leases))
+    except OSError as error:
+        sys.stderr.write(f"intentc: cannot write {shown}: {error.strerror}; it is as it was\n")
+        return 1
+    sys.stdout.write(f"wrote {shown}: {words}\n")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the ledger as a whole: a crash leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from compiler.derived.attachments import ports_in_use
+from compiler.derived.attachments import ports_in_use, ports_of
 from compiler.resolved import Port, Resolved
 from intent.model import Intent
 from renderers.picture.fold import fold
@@ -63,7 +63,7 @@ def _networks(resolved: Resolved) -> dict[Port, list[str]]:
     """Return the networks on each port; those of a LAG are on all its ports."""
     found: defaultdict[Port, list[str]] = defaultdict(list)
     for use in ports_in_use(resolved):
-        for port in (use.point,) if isinstance(use.point, Port) else use.point.members:
+        for port in ports_of(use.point):
             found[port].append(use.network)
     return found
 

@@ -118,3 +118,17 @@ def test_a_target_that_is_gone_is_named(repository: Path, capsys: Capture) -> No
     project.write_text(project.read_text().replace("spec: {}", "spec:\n  targets: [{name: other}]"))
     assert run(["apply", "plan.json", "--yes"]) == 1
     assert "no target default" in capsys.readouterr().err
+
+
+def test_a_broken_project_is_explained(repository: Path, capsys: Capture) -> None:
+    (repository / "intentc.yaml").write_text("kind: Project\n")
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    assert "error[IC1016]" in capsys.readouterr().err
+
+
+def test_a_plan_without_its_lines_is_damaged(repository: Path, capsys: Capture) -> None:
+    data = json.loads((repository / "plan.json").read_text())
+    del data["actions"][0]["origins"]
+    (repository / "plan.json").write_text(json.dumps(data))
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    assert "damaged" in capsys.readouterr().err
