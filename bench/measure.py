@@ -14,6 +14,7 @@ from compiler.ledger.allocate import update
 from compiler.ledger.leases import Ledger, write_ledger
 from compiler.passes import check_intent
 from intent.diagnostics import Report, as_text
+from intent.files import Folder
 from intent.repository import open_repository
 from intentc.session import begin
 from renderers import render
@@ -22,7 +23,7 @@ from renderers import render
 def draw(root: Path) -> None:
     """Write the ledger of a generated repository (not part of what is measured)."""
     report = Report()
-    repository, texts = open_repository(root, report)
+    repository, texts = open_repository(Folder(root), report)
     resolved = (
         check_intent(repository.project, repository.intents, repository.facts, report) if repository else None
     )

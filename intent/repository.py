@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from intent.diagnostics import Report, closest
+from intent.files import Files, Folder, Unreadable
 from intent.kinds.project import ProjectSpec
 from intent.load import load
 from intent.model import Intent
-from intent.source import Source, Span, Unreadable, read, read_file
+from intent.source import Source, Span
 
 PROJECT_FILE: Final = "intentc.yaml"
 
@@ -23,7 +23,6 @@ PROJECT_FILE: Final = "intentc.yaml"
 class Repository:
     """Everything that was read: the project, the intents, the facts, and the text of the ledger."""
 
-    root: Path
     project: Intent
     intents: tuple[Intent, ...]
     """All documents but Project and Facts, sorted by kind and name."""
@@ -41,53 +40,46 @@ class Repository:
         return spec
 
 
-def open_project(
-    root: Path, report: Report, base: Path | None = None
-) -> tuple[Intent | None, dict[str, str]]:
-    """Read intentc.yaml at `root`; return its project (None where it is unusable) and the text read.
-
-    `base`: the folder that shown file names are relative to.
-    """
-    source = read_file(root / PROJECT_FILE, root, base)
-    if isinstance(source, Unreadable):
-        if (root / PROJECT_FILE).exists():
-            _refuse(source, report)
-        else:
-            report.error("IC1030", Span(source.file), "there is no intentc.yaml here", _root_hint(root))
-        return None, {}
-    return _project(source, report), {source.file: source.text}
+def open_project(files: Files, report: Report) -> tuple[Intent | None, dict[str, str]]:
+    """Read intentc.yaml; return its project (None where it is unusable) and the text read."""
+    source = files.read(PROJECT_FILE)
+    if source is None:
+        span = Span(files.shown(PROJECT_FILE))
+        report.error("IC1030", span, "there is no intentc.yaml here", _root_hint(files))
+    elif isinstance(source, Unreadable):
+        _refuse(source, report)
+    else:
+        return _project(source, report), {source.file: source.text}
+    return None, {}
 
 
-def open_repository(
-    root: Path, report: Report, base: Path | None = None
-) -> tuple[Repository | None, Mapping[str, str]]:
-    """Read the repository at `root`; return it (None where its project is unusable) and the texts read.
-
-    `base`: the folder that shown file names are relative to.
-    """
-    project, texts = open_project(root, report, base)
+def open_repository(files: Files, report: Report) -> tuple[Repository | None, Mapping[str, str]]:
+    """Read a repository; return it (None where its project is unusable) and the texts read."""
+    project, texts = open_project(files, report)
     if project is None:
         return None, texts
     spec: ProjectSpec = project.spec
-    sources = _sources(root, project, base, report)
+    sources = _sources(files, project, report)
     texts |= {entry.file: entry.text for entry in sources}
     loaded = load(sources, report)
     for intent in loaded:
         if intent.kind == "Project":
             message = "a Project belongs into intentc.yaml in the root of the repository"
             report.error("IC1032", intent.span("kind"), message, "move what it says there")
-    ledger = _ledger(root, spec.ledger, base, report)
+    ledger = _ledger(files, spec.ledger, report)
     texts[ledger.file] = ledger.text
     intents = tuple(intent for intent in loaded if intent.kind not in ("Project", "Facts"))
     facts = tuple(intent for intent in loaded if intent.kind == "Facts")
-    return Repository(root, project, intents, facts, ledger, texts), texts
+    return Repository(project, intents, facts, ledger, texts), texts
 
 
-def _root_hint(root: Path) -> str:
+def _root_hint(files: Files) -> str:
     """Say where the root is, when it is a folder around this one."""
-    for steps, folder in enumerate(root.absolute().parents, 1):
-        if (folder / PROJECT_FILE).is_file():
-            return f"the root of the repository is further up: intentc -C {root / '/'.join(['..'] * steps)} …"
+    if isinstance(files, Folder):
+        for steps, folder in enumerate(files.root.absolute().parents, 1):
+            if (folder / PROJECT_FILE).is_file():
+                way = files.root / "/".join([".."] * steps)
+                return f"the root of the repository is further up: intentc -C {way} …"
     return "run intentc in the root of a repository, or make one with `intentc init`"
 
 
@@ -104,13 +96,13 @@ def _project(source: Source, report: Report) -> Intent | None:
     return documents[0]
 
 
-def _sources(root: Path, project: Intent, base: Path | None, report: Report) -> list[Source]:
+def _sources(files: Files, project: Intent, report: Report) -> list[Source]:
     """Read the files that the patterns of the project name."""
     spec: ProjectSpec = project.spec
-    entries = read(root, (*spec.intent, *spec.facts), base)
+    entries = files.match((*spec.intent, *spec.facts))
     if not entries:
         message = f"no file matches the patterns of intent: {', '.join(spec.intent)}"
-        close = closest("intent", [entry.name for entry in root.iterdir() if entry.is_dir()])
+        close = closest("intent", files.folders())
         hint = f"did you mean the folder {close!r}?" if close and close != "intent" else ""
         report.warning("IC1033", project.span("spec", "intent"), message, hint)
     sources: list[Source] = []
@@ -122,13 +114,13 @@ def _sources(root: Path, project: Intent, base: Path | None, report: Report) -> 
     return sources
 
 
-def _ledger(root: Path, name: str, base: Path | None, report: Report) -> Source:
-    entry = read_file(root / name, root, base)
+def _ledger(files: Files, name: str, report: Report) -> Source:
+    entry = files.read(name)
     if isinstance(entry, Source):
         return entry
-    if (root / name).exists() or (root / name).is_symlink():
+    if entry is not None:
         _refuse(entry, report)
-    return Source(entry.file, "")
+    return Source(files.shown(name), "")
 
 
 def _refuse(entry: Unreadable, report: Report) -> None:

@@ -9,17 +9,10 @@ Invariant: every path that exists in `Document.data` has a place in `Document.ma
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-MAX_FILE_BYTES = 8 * 1024 * 1024
-"""A file of intent larger than this is refused: 40,000 documents fit, a runaway generator does not."""
 
 FieldPath = tuple[str | int, ...]
 """Steps from the root of a document: mapping keys and list indexes."""
@@ -112,84 +105,3 @@ def _size(node: Any) -> int:
     if isinstance(node, list):
         return 1 + sum(_size(value) for value in node)
     return 1
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that cannot be taken as intent, and why."""
-
-    file: str
-    code: str
-    why: str
-    hint: str = ""
-    offset: int | None = field(default=None)
-    """Byte offset of the fault, where one byte is to blame."""
-
-
-def read(root: Path, patterns: Iterable[str], base: Path | None = None) -> list[Source | Unreadable]:
-    """Read every regular file below `root` that a pattern names, sorted by path.
-
-    Nothing outside `root` is opened, after symbolic links are followed. `base` is what file names are shown
-    relative to (the working directory of the user); by default names are relative to `root`.
-    """
-    home = root.resolve()
-    found = sorted({path for pattern in patterns for path in _match(root, pattern)})
-    return [_read_one(path, home, _shown(path, base or root)) for path in found]
-
-
-def read_file(path: Path, root: Path, base: Path | None = None) -> Source | Unreadable:
-    """Read one named file below `root` (the ledger, `intentc.yaml`)."""
-    return _read_one(path, root.resolve(), _shown(path, base or root))
-
-
-def _match(root: Path, pattern: str) -> Iterator[Path]:
-    if pattern.startswith("/") or ".." in pattern.split("/"):
-        return
-    for path in root.glob(pattern):
-        parts = path.relative_to(root).parts
-        # os.path.isdir, unlike Path.is_dir, does not raise where a folder cannot be searched.
-        if not os.path.isdir(path) and not any(part.startswith(".") for part in parts):  # noqa: PTH112 -- see above
-            yield path
-
-
-def _shown(path: Path, base: Path) -> str:
-    try:
-        name = Path(os.path.relpath(path, base)).as_posix()
-    except ValueError:  # another drive
-        name = path.as_posix()
-    # A file name may hold bytes that are not UTF-8; what cannot be printed is shown as an escape.
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
-    circle = Unreadable(shown, "IC1001", "cannot read this file: its symbolic link leads in a circle")
-    try:
-        real = path.resolve()
-    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise RuntimeError for links that form a circle
-        return circle
-    if not real.is_relative_to(home):
-        hint = "replace the symbolic link by the file"
-        return Unreadable(shown, "IC1002", "this file lies outside the repository", hint)
-    try:
-        # Non-blocking, so that a FIFO somebody left in the folder cannot hang the run.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return circle
-        return Unreadable(shown, "IC1001", f"cannot read this file: {error.strerror}")
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            hint = "remove it from the folder, or narrow the patterns in intentc.yaml"
-            return Unreadable(shown, "IC1003", "this is not a regular file", hint)
-        if status.st_size > MAX_FILE_BYTES:
-            limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
-            why = f"this file has {status.st_size} bytes; the limit is {limit}"
-            return Unreadable(shown, "IC1004", why, "split it into several files")
-        raw = stream.read(MAX_FILE_BYTES + 1)
-    try:
-        return Source(shown, raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        why = f"byte {error.start} (line {line}) is not UTF-8"
-        return Unreadable(shown, "IC1005", why, "save the file as UTF-8", error.start)

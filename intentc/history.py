@@ -6,17 +6,14 @@ while a merge is under way and after it, the branch below after a rebase or squa
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from compiler.ledger.leases import Ledger, clashes, parse_ledger
 from intent.diagnostics import Report
 from intent.source import Source
+from reconciler.git import ask
 
-_PATHS: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 _VERSIONS: Final = 100
 """So many versions are looked through; a clash is mended long before."""
 
@@ -25,7 +22,7 @@ def settled_ledger(root: Path, name: str, base: str | None = None) -> Ledger | N
     """Return the ledger whose leases stay (that of `base`, where it is said); None where git has none."""
     lines = [base] if base else ["HEAD", *_changes(root, name)]
     for revision in lines:
-        text = _git(root, "show", "--end-of-options", f"{revision}:./{name}")
+        text = ask(root, "show", "--end-of-options", f"{revision}:./{name}")
         report = Report()
         ledger = parse_ledger(Source(name, text or ""), report)
         if text is not None and not report.failed and not any(clashes(ledger.leases)):
@@ -36,22 +33,4 @@ def settled_ledger(root: Path, name: str, base: str | None = None) -> Ledger | N
 def _changes(root: Path, name: str) -> list[str]:
     """Return the commits of the first-parent line that changed the ledger, newest first."""
     limit = f"--max-count={_VERSIONS}"
-    return (_git(root, "rev-list", "--first-parent", limit, "HEAD", "--", name) or "").split()
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """Return what git prints; None where it refuses, or is not installed."""
-    program = shutil.which("git")
-    if program is None:
-        return None
-    # A hook has the paths of its own work tree in the environment, and `root` may lie in a folder below.
-    outside = {key: value for key, value in os.environ.items() if key not in _PATHS}
-    done = subprocess.run(
-        [program, "-C", str(root), *words],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        env=outside,
-    )
-    return done.stdout if done.returncode == 0 else None
+    return (ask(root, "rev-list", "--first-parent", limit, "HEAD", "--", name) or "").split()

@@ -13,8 +13,10 @@ from itertools import groupby
 from typing import Any, Final
 
 from intent.model import Origin
-from reconciler.plan import ABSENT, Action, Operation, Plan
+from reconciler.plan import Action, Plan
+from renderers.changes import ABSENT
 from renderers.resource import Resource
+from renderers.rules import Operation
 
 SIGNS: Final[dict[Operation, str]] = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 WORDS: Final[dict[Operation, str]] = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from intent.diagnostics import Report, as_text
+from intent.files import Folder
 from intent.kinds.project import ProjectSpec
 from intent.repository import open_project
 from intentc.files import replace_file
@@ -38,7 +39,7 @@ def open_saved(path: Path, root: Path) -> tuple[ProjectSpec, Work] | None:
     Of the repository only intentc.yaml is read: it says where the targets are.
     """
     report = Report()
-    project, texts = open_project(root, report, Path.cwd())
+    project, texts = open_project(Folder(root, Path.cwd()), report)
     if project is None:
         sys.stderr.write(as_text(report.sorted(), texts))
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from compiler.passes import Compiled, compile_intent
 from intent.diagnostics import Report, as_json, as_text
+from intent.files import Files, Folder
 from intent.repository import Repository, open_repository
 
 
@@ -33,10 +34,10 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def begin(root: Path) -> Session:
-    """Open the repository at `root` and compile it; what is wrong is in the report."""
+def begin(root: Path, files: Files | None = None) -> Session:
+    """Compile the repository at `root`, or another state of its files; what is wrong is in the report."""
     report = Report()
-    repository, texts = open_repository(root, report, Path.cwd())
+    repository, texts = open_repository(files or Folder(root, Path.cwd()), report)
     gc.freeze()  # what was read lives to the end: the collector need not walk it again and again
     compiled = Compiled()
     if repository is not None and not report.failed:

@@ -13,7 +13,7 @@ from reconciler.drivers import open_driver
 from reconciler.drivers.base import Driver, DriverError
 from reconciler.plan import Observation, Plan, plan
 from reconciler.targets import route
-from renderers import NEEDS, REPLACES, render
+from renderers import RULES, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def prepare(session: Session) -> Work | None:
     if seen is None:
         return None
     drivers, observed = seen
-    return Work(plan(desired, observed, NEEDS, REPLACES), drivers, observed, len(left))
+    return Work(plan(desired, observed, RULES), drivers, observed, len(left))
 
 
 def observe(targets: Iterable[Target], root: Path) -> tuple[dict[str, Driver], dict[str, Observation]] | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reconciler.plan import ABSENT, Action, Change, Plan
+from reconciler.plan import Action, Plan
+from renderers.changes import ABSENT, Change
 from renderers.resource import Key, Resource
+from renderers.rules import Impact
 
 FORMAT: Final = "intentc-plan/1"
 _DAMAGED: Final = "this plan is damaged; make it anew with intentc plan"
@@ -59,6 +61,7 @@ def _action(action: Action) -> dict[str, Any]:
         "subject": action.subject,
         "view": action.view,
         "reason": action.reason,
+        "impact": action.impact._asdict(),
         "changes": [_change(change) for change in action.changes],
         "before": _state(action.before),
         "after": _state(action.after),
@@ -90,7 +93,15 @@ def _state(resource: Resource | None) -> dict[str, Any] | None:
 def _read_action(data: dict[str, Any]) -> Action:
     key = Key(**data["key"])
     before, after = (_read_state(key, data[side], view=data["view"]) for side in ("before", "after"))
-    return Action(data["target"], data["operation"], data["phase"], before, after, data["reason"])
+    return Action(
+        data["target"],
+        data["operation"],
+        data["phase"],
+        before,
+        after,
+        data["reason"],
+        Impact(**data["impact"]),
+    )
 
 
 def _read_state(key: Key, data: dict[str, Any] | None, *, view: bool) -> Resource | None:

@@ -10,33 +10,15 @@ Invariant: pure, and deterministic to the byte; an observation that is not compl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from graphlib import TopologicalSorter
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, NamedTuple, get_args
 
+from renderers.changes import ABSENT, Change, compare
 from renderers.resource import Key, Resource
+from renderers.rules import NO_RULES, Impact, Needs, Operation, Rules, Type
 
-Operation = Literal["create", "update", "replace", "delete"]
-Type = tuple[str, str]
-"""Family and type of a key."""
-Needs = Mapping[Type, tuple[Type, ...]]
-"""Which types need which types; a cycle in it is a bug."""
-Replaces = Mapping[Type, frozenset[str]]
-"""Fields of the spec (dotted paths) that a target cannot change in place, with everything below them."""
-
-
-class Absent(Enum):
-    """The value of a field that is not there, which is not the same as null."""
-
-    ABSENT = "absent"
-
-
-ABSENT: Final = Absent.ABSENT
-
-_PARTED: Final = (Mapping, list)
-"""Values that have parts."""
 _DESTRUCTIVE_FIRST: Final[dict[Operation, int]] = {"delete": 0, "replace": 1, "update": 2, "create": 3}
 
 
@@ -52,16 +34,6 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One field that differs; `ABSENT` stands on the side that does not have it."""
-
-    path: str
-    """Dotted path in the spec, with list indexes; empty for the spec as a whole."""
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do to one object of one target."""
 
@@ -72,6 +44,8 @@ class Action:
     after: Resource | None
     reason: str
     """For people; nothing is decided by it."""
+    impact: Impact
+    """What it does to traffic."""
 
     @property
     def resource(self) -> Resource:
@@ -129,8 +103,7 @@ class Plan:
 def plan(
     desired: Mapping[str, Iterable[Resource]],
     observed: Mapping[str, Observation],
-    needs: Needs | None = None,
-    replaces: Replaces | None = None,
+    rules: Rules = NO_RULES,
 ) -> Plan:
     """Compare what should exist with what does; both name the same targets."""
     if odd := sorted(desired.keys() ^ observed.keys()):
@@ -139,7 +112,7 @@ def plan(
     actions = [
         action
         for target, resources in wanted.items()
-        for action in diff(target, resources, observed[target], needs, replaces)
+        for action in diff(target, resources, observed[target], rules)
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
     return Plan(tuple(sorted(actions, key=_order)), existing - _standing(actions))
@@ -149,31 +122,33 @@ def diff(
     target: str,
     desired: Iterable[Resource],
     observed: Observation,
-    needs: Needs | None = None,
-    replaces: Replaces | None = None,
+    rules: Rules = NO_RULES,
 ) -> list[Action]:
     """Return what makes one target as desired, in order."""
-    rank = ranks(needs or {})
+    rank = ranks(rules.needs)
     wanted = _by_key(desired)
     actions = []
+
+    def act(operation: Operation, before: Resource | None, after: Resource | None, why: _Why) -> None:
+        resource = after or before
+        if resource is None:
+            raise ValueError("an action has a before or an after")
+        name = (resource.key.family, resource.key.type)
+        impact = rules.impact(name, operation, why.changes)
+        phase = _phase(operation, resource, rank)
+        actions.append(Action(target, operation, phase, before, after, why.reason, impact))
+
     for key, after in wanted.items():
         before = observed.resources.get(key)
         if before is None:
-            reason = "it is not there"
-            actions.append(Action(target, "create", _phase("create", after, rank), None, after, reason))
+            act("create", None, after, _Why("it is not there"))
         elif before != after:
-            operation, reason = _change(
-                before, after, (replaces or {}).get((key.family, key.type), frozenset())
-            )
-            actions.append(Action(target, operation, _phase(operation, after, rank), before, after, reason))
+            operation, why = _change(before, after, rules)
+            act(operation, before, after, why)
     if observed.complete:
-        actions += [
-            Action(
-                target, "delete", _phase("delete", before, rank), before, None, "nothing asks for it any more"
-            )
-            for key, before in observed.resources.items()
-            if key not in wanted
-        ]
+        for key, before in observed.resources.items():
+            if key not in wanted:
+                act("delete", before, None, _Why("nothing asks for it any more"))
     return sorted(actions, key=_order)
 
 
@@ -183,19 +158,6 @@ def ranks(needs: Needs) -> dict[Type, int]:
     for name in TopologicalSorter(needs).static_order():
         rank[name] = max((rank[needed] + 1 for needed in needs.get(name, ())), default=0)
     return rank
-
-
-def compare(before: Any, after: Any, path: str = "") -> Iterator[Change]:
-    """Yield the fields in which two plain values differ."""
-    if before == after:
-        return
-    old, new = _parts(before, after), _parts(after, before)
-    if old is None or new is None or not (old or new):
-        yield Change(path, before, after)
-        return
-    for step in sorted({**old, **new}, key=lambda step: (isinstance(step, str), step)):
-        below = f"{path}.{step}" if path else str(step)
-        yield from compare(old.get(step, ABSENT), new.get(step, ABSENT), below)
 
 
 def resume(approved: Plan, observed: Mapping[str, Observation]) -> tuple[Plan, tuple[Action, ...]]:
@@ -227,19 +189,21 @@ def _by_key(resources: Iterable[Resource]) -> dict[Key, Resource]:
     return found
 
 
-def _change(before: Resource, after: Resource, fixed: frozenset[str]) -> tuple[Operation, str]:
+class _Why(NamedTuple):
+    """The reason of an action, and the fields that differ."""
+
+    reason: str
+    changes: tuple[Change, ...] = ()
+
+
+def _change(before: Resource, after: Resource, rules: Rules) -> tuple[Operation, _Why]:
     changes = tuple(compare(before.spec, after.spec))
-    stuck = [change.path for change in changes if any(_touches(change, field) for field in fixed)]
+    stuck = rules.fixed((after.key.family, after.key.type), changes)
     if stuck:
-        return "replace", f"{', '.join(stuck)} cannot be changed in place"
-    return "update", f"{len(changes)} {'field differs' if len(changes) == 1 else 'fields differ'}"
-
-
-def _touches(change: Change, field: str) -> bool:
-    """Say whether a change lies in a field, or turns what may hold the field into something else."""
-    inside = f"{change.path}.".startswith(f"{field}.")
-    around = field.startswith(f"{change.path}.")
-    return inside or (around and any(isinstance(side, _PARTED) for side in (change.before, change.after)))
+        return "replace", _Why(f"{', '.join(stuck)} cannot be changed in place", changes)
+    return "update", _Why(
+        f"{len(changes)} {'field differs' if len(changes) == 1 else 'fields differ'}", changes
+    )
 
 
 def _phase(operation: Operation, resource: Resource, rank: Mapping[Type, int]) -> int:
@@ -257,12 +221,3 @@ def _order(action: Action) -> tuple[int, str, int, Key]:
 
 def _spec(resource: Resource | None) -> Any:
     return ABSENT if resource is None else resource.spec
-
-
-def _parts(value: Any, other: Any) -> dict[Any, Any] | None:
-    """Return the parts of a value by step; what is absent beside something with parts has none."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list):
-        return dict(enumerate(value))
-    return {} if value is ABSENT and isinstance(other, _PARTED) else None

@@ -1,21 +1,20 @@
 """How each target says it: one module and one row of `RENDERERS` per kind of output.
 
 A renderer is a pure function from the elements of one scope to resources; what it does not know it leaves to
-the others. The dependencies between types of resources are declared beside it and merged in `NEEDS`.
+the others. The dependencies between types of resources are declared beside it and merged in `RULES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from compiler.graph import Element, Graph, Scope, ScopeKind
 from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, vpp
 from renderers.resource import Resource
+from renderers.rules import Rules
 
 Renderer = Callable[[Scope, tuple[Element, ...]], Iterator[Resource]]
-Type = tuple[str, str]
-"""Family and type of a resource."""
 
 RENDERERS: Final[dict[ScopeKind, tuple[Renderer, ...]]] = {
     "router": (frr_static.render,),
@@ -25,27 +24,13 @@ RENDERERS: Final[dict[ScopeKind, tuple[Renderer, ...]]] = {
 }
 """Which renderers read which scopes."""
 
-NEEDS: Final[Mapping[Type, tuple[Type, ...]]] = {
-    **apstra.NEEDS,
-    **calico_vpp.NEEDS,
-    **cni.NEEDS,
-    **fabric.NEEDS,
-    **frr.NEEDS,
-    **frr_static.NEEDS,
-    **vpp.NEEDS,
-}
-"""Types that must exist before a type can: the order of phases is derived from this."""
+_MODULES: Final = (apstra, calico_vpp, cni, fabric, frr, frr_static, vpp)
 
-REPLACES: Final[Mapping[Type, frozenset[str]]] = {
-    **apstra.REPLACES,
-    **calico_vpp.REPLACES,
-    **cni.REPLACES,
-    **fabric.REPLACES,
-    **frr.REPLACES,
-    **frr_static.REPLACES,
-    **vpp.REPLACES,
-}
-"""Fields that a target cannot change in place, by type."""
+RULES: Final = Rules(
+    needs={name: needs for module in _MODULES for name, needs in module.NEEDS.items()},
+    replaces={name: fields for module in _MODULES for name, fields in module.REPLACES.items()},
+)
+"""What is declared of all types, by the modules that make them."""
 
 
 def render(graph: Graph, scopes: Iterable[Scope] | None = None) -> Iterator[Resource]:

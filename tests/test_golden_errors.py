@@ -13,6 +13,7 @@ from compiler.ledger.allocate import update
 from compiler.ledger.leases import parse_ledger
 from compiler.passes import check_intent, compile_intent
 from intent.diagnostics import Report, as_text
+from intent.files import Folder
 from intent.repository import Repository, open_repository
 from intent.source import Source
 from intentc.codes import explanations
@@ -37,7 +38,7 @@ def told(root: Path) -> str:
     without a ledger gets the one that would be drawn.
     """
     report = Report()
-    repository, texts = open_repository(root, report)
+    repository, texts = open_repository(Folder(root), report)
     if repository is None or report.failed:
         return as_text(report.sorted(), texts)
     ledger = repository.ledger

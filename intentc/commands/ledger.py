@@ -11,6 +11,7 @@ from compiler.ledger.allocate import changes, update
 from compiler.ledger.leases import Lease, Ledger, clashes, parse_ledger, write_ledger
 from compiler.passes import Compiled, check_intent
 from intent.diagnostics import Report, did_you_mean
+from intent.files import Folder
 from intent.repository import Repository, open_repository
 from intentc.files import replace_file
 from intentc.history import settled_ledger
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "gc":
         return _collect(begin(options.root))
     report = Report()
-    repository, texts = open_repository(options.root, report, Path.cwd())
+    repository, texts = open_repository(Folder(options.root, Path.cwd()), report)
     session = Session(options.root, report, texts, repository, Compiled())
     if repository is None or report.failed:
         tell(session)
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     # Whose lease is older matters only where two clash.
     if any(clashes(ledger.leases)):
         base = vars(options).get("base")
-        settled = settled_ledger(repository.root, repository.spec.ledger, base)
+        settled = settled_ledger(session.root, repository.spec.ledger, base)
         if base and settled is None:
             sys.stderr.write(f"intentc: revision {base} holds no ledger that nothing clashes in\n")
             return 1
@@ -93,7 +94,7 @@ def _update(
     if check:
         sys.stdout.write(f"{ledger.file} is not up to date: {words}; run `intentc ledger update`\n")
         return 2
-    return _write(repository, leases, words or "no leases")
+    return _write(session.root, repository, leases, words or "no leases")
 
 
 def _collect(session: Session) -> int:
@@ -114,12 +115,12 @@ def _collect(session: Session) -> int:
         sys.stderr.write("intentc: the targets are not as intent wants them: freed ids may be in use\n")
         sys.stderr.write("  hint: run `intentc apply` until `intentc plan` is empty; no lease was removed\n")
         return 1
-    return _write(repository, kept, f"{freed} freed leases removed")
+    return _write(session.root, repository, kept, f"{freed} freed leases removed")
 
 
-def _write(repository: Repository, leases: Iterable[Lease], words: str) -> int:
+def _write(root: Path, repository: Repository, leases: Iterable[Lease], words: str) -> int:
     """Replace the ledger, and say what became of it."""
-    path, shown = repository.root / repository.spec.ledger, repository.ledger.file
+    path, shown = root / repository.spec.ledger, repository.ledger.file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, write_ledger(leases))

@@ -15,7 +15,7 @@ from intentc.session import begin, tell
 from reconciler.apply import apply
 from reconciler.drivers.directory import Directory
 from reconciler.plan import plan
-from renderers import NEEDS, render
+from renderers import RULES, render
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def _write(folder: Path, graph: Graph, scopes: list[Scope]) -> int:
     chosen = {str(scope) for scope in scopes}
     seen = driver.observe()
     there = {key: resource for key, resource in seen.resources.items() if key.scope in chosen}
-    work = plan({"out": render(graph, scopes)}, {"out": replace(seen, resources=there)}, NEEDS)
+    work = plan({"out": render(graph, scopes)}, {"out": replace(seen, resources=there)}, RULES)
     result = apply(work, {"out": driver})
     for outcome in result.failed:
         sys.stderr.write(f"{outcome.action.key}: {outcome.message}\n")

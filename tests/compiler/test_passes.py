@@ -9,6 +9,7 @@ import pytest
 
 from compiler.passes import check_intent, compile_intent
 from intent.diagnostics import Report
+from intent.files import Folder
 from intent.repository import Repository, open_repository
 from renderers import render
 from tests.ledgers import fabric, network
@@ -20,7 +21,7 @@ NET = network("n1", "dc1", spec="zone: red")
 
 def opened(root: Path) -> Repository:
     report = Report()
-    repository, _ = open_repository(root, report)
+    repository, _ = open_repository(Folder(root), report)
     assert repository is not None
     assert not report.failed
     return repository

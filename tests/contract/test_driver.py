@@ -21,6 +21,9 @@ from reconciler.drivers.layout import path_of
 from reconciler.drivers.simulator import Simulator
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
+from renderers.rules import Impact
+
+NOTHING = Impact("hitless", "")
 
 VRF = Resource(Key("vpp", "node/east/w1", "vrf", "7"), {"table": 7}, "VirtualNetwork/blue")
 POLICY = Resource(
@@ -94,15 +97,15 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
 
 
 def create(resource: Resource) -> Action:
-    return Action("t", "create", 0, None, resource, "")
+    return Action("t", "create", 0, None, resource, "", NOTHING)
 
 
 def update(before: Resource, after: Resource) -> Action:
-    return Action("t", "update", 0, before, after, "")
+    return Action("t", "update", 0, before, after, "", NOTHING)
 
 
 def delete(resource: Resource) -> Action:
-    return Action("t", "delete", 0, resource, None, "")
+    return Action("t", "delete", 0, resource, None, "", NOTHING)
 
 
 def other(resource: Resource) -> Resource:

@@ -16,10 +16,12 @@ from reconciler.drivers.directory import Directory
 from reconciler.drivers.simulator import Fault, Simulator
 from reconciler.plan import Plan, plan
 from renderers.resource import Key, Resource
+from renderers.rules import Rules
 
 TYPES: Final = (("vpp", "vrf"), ("vpp", "policy"), ("kubernetes", "Network"), ("frr", "text"))
 NEEDS: Final = {TYPES[1]: (TYPES[0],), TYPES[2]: (TYPES[0], TYPES[1]), TYPES[3]: (TYPES[2],)}
 REPLACES: Final = {TYPES[0]: frozenset({"value"})}
+RULES: Final = Rules(NEEDS, REPLACES)
 HASTY: Final = Retry(attempts=2, sleep=lambda _: None)
 World = dict[Key, Resource]
 
@@ -50,7 +52,7 @@ FAULTS = st.dictionaries(
 
 
 def planned(desired: World, driver: Driver) -> Plan:
-    return plan({driver.name: desired.values()}, {driver.name: driver.observe()}, NEEDS, REPLACES)
+    return plan({driver.name: desired.values()}, {driver.name: driver.observe()}, RULES)
 
 
 def observed(driver: Driver) -> World:
@@ -100,7 +102,9 @@ def test_planning_again_converges_whatever_fails(
         assert is_closed(driver.ours)
         # A planner that may fail is not what is tested here.
         todo = plan(
-            {driver.name: after.values()}, {driver.name: Observation(dict(driver.ours))}, NEEDS, REPLACES
+            {driver.name: after.values()},
+            {driver.name: Observation(dict(driver.ours))},
+            RULES,
         )
         if not result.failed:
             break

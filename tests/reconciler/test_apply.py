@@ -9,6 +9,7 @@ from reconciler.drivers.base import Batch, Outcome
 from reconciler.drivers.simulator import Fault, Simulator
 from reconciler.plan import Observation, Plan, plan
 from renderers.resource import Key, Resource
+from renderers.rules import Rules
 
 NEEDS = {("vpp", "policy"): (("vpp", "vrf"),), ("vpp", "steering"): (("vpp", "policy"),)}
 
@@ -29,7 +30,7 @@ def chain(name: str, value: int = 0) -> list[Resource]:
 
 def planned(desired: list[Resource], *targets: Simulator) -> Plan:
     observed = {target.name: Observation(dict(target.ours)) for target in targets}
-    return plan(dict.fromkeys(observed, desired), observed, NEEDS)
+    return plan(dict.fromkeys(observed, desired), observed, Rules(NEEDS))
 
 
 def run(changes: Plan, *targets: Simulator, attempts: int = 3) -> tuple[Result, list[Event], list[float]]:
@@ -184,7 +185,7 @@ def test_a_need_in_another_target_counts() -> None:
     cluster, node = Simulator("cluster", faults={1: Fault("permanent")}), Simulator("node")
     vrf, policy, _ = chain("a")
     observed = {"cluster": Observation({}), "node": Observation({})}
-    result, _, _ = run(plan({"cluster": [vrf], "node": [policy]}, observed, NEEDS), cluster, node)
+    result, _, _ = run(plan({"cluster": [vrf], "node": [policy]}, observed, Rules(NEEDS)), cluster, node)
     assert told(result) == {"vrf/a": "failed", "policy/a": "skipped"}
     assert node.ours == {}
 

@@ -17,6 +17,9 @@ from reconciler.drivers.directory import Directory
 from reconciler.drivers.layout import Damaged, decode, encode, is_ours, path_of
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
+from renderers.rules import Impact
+
+NOTHING = Impact("hitless", "")
 
 NAD = Resource(
     Key("kubernetes", "cluster/east", "NetworkAttachmentDefinition", "default/blue"),
@@ -34,8 +37,8 @@ CONFIG = Resource(
 
 
 def actions(*after: Resource, gone: tuple[Resource, ...] = ()) -> list[Action]:
-    made = [Action("t", "create", 0, None, resource, "") for resource in after]
-    return made + [Action("t", "delete", 0, resource, None, "") for resource in gone]
+    made = [Action("t", "create", 0, None, resource, "", NOTHING) for resource in after]
+    return made + [Action("t", "delete", 0, resource, None, "", NOTHING) for resource in gone]
 
 
 def do(driver: Directory, *after: Resource, gone: tuple[Resource, ...] = ()) -> None:
@@ -176,7 +179,7 @@ def test_text_does_not_break_into_a_file_of_objects(driver: Directory) -> None:
 def test_an_object_that_becomes_text_changes_its_file(driver: Directory) -> None:
     do(driver, POLICY)
     after = Resource(POLICY.key, {"text": "now text\n"})
-    batch = driver.stage([Action("t", "update", 0, POLICY, after, "")])
+    batch = driver.stage([Action("t", "update", 0, POLICY, after, "", NOTHING)])
     driver.commit(batch)
     assert dict(driver.observe().resources) == {POLICY.key: after}
     assert list(tree(driver.root)) == ["vpp/node/east/w1/fd00%3A%3A1"]

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import ABSENT, Action, Change, Observation, Plan, compare, diff, plan, ranks, resume
+from reconciler.plan import Action, Observation, Plan, diff, plan, ranks, resume
+from renderers.changes import ABSENT, Change, compare
 from renderers.resource import Key, Resource
+from renderers.rules import Rules
 
 NEEDS = {("vpp", "policy"): (("vpp", "vrf"),), ("vpp", "steering"): (("vpp", "policy"), ("vpp", "vrf"))}
 
@@ -32,7 +34,7 @@ def test_equal_specs_need_no_action_whatever_else_differs() -> None:
 def test_what_is_needed_is_made_first_and_deleted_last() -> None:
     old = [thing(type_, "old") for type_ in ("vrf", "policy", "steering")]
     new = [thing(type_, "new") for type_ in ("steering", "policy", "vrf")]
-    assert told(diff("t", new, seen(*old), NEEDS)) == [
+    assert told(diff("t", new, seen(*old), Rules(NEEDS))) == [
         (0, "create", "vrf", "new"),
         (1, "create", "policy", "new"),
         (2, "create", "steering", "new"),
@@ -44,7 +46,7 @@ def test_what_is_needed_is_made_first_and_deleted_last() -> None:
 
 def test_views_come_last_even_when_they_go() -> None:
     old, new = thing("exec", "old", view=True), thing("exec", "new", view=True)
-    actions = diff("t", [new, thing("vrf", "7")], seen(old, thing("policy", "1")), NEEDS)
+    actions = diff("t", [new, thing("vrf", "7")], seen(old, thing("policy", "1")), Rules(NEEDS))
     assert told(actions) == [
         (0, "create", "vrf", "7"),
         (4, "delete", "policy", "1"),
@@ -54,14 +56,14 @@ def test_views_come_last_even_when_they_go() -> None:
 
 
 def test_a_type_that_no_table_names_is_made_at_once_and_deleted_last() -> None:
-    actions = diff("t", [thing("odd", "1")], seen(thing("odd", "2")), NEEDS)
+    actions = diff("t", [thing("odd", "1")], seen(thing("odd", "2")), Rules(NEEDS))
     assert told(actions) == [(0, "create", "odd", "1"), (5, "delete", "odd", "2")]
 
 
 def test_inside_a_phase_the_destructive_is_shown_first() -> None:
     before = seen(thing("vrf", "b", fixed=1), thing("vrf", "c", free=1))
     after = [thing("vrf", "a"), thing("vrf", "b", fixed=2), thing("vrf", "c", free=2)]
-    actions = diff("t", after, before, replaces={("vpp", "vrf"): frozenset({"fixed"})})
+    actions = diff("t", after, before, Rules(replaces={("vpp", "vrf"): frozenset({"fixed"})}))
     assert [action.operation for action in actions] == ["replace", "update", "create"]
 
 
@@ -84,21 +86,21 @@ def test_an_incomplete_observation_plans_no_deletion() -> None:
 )
 def test_a_fixed_field_covers_what_lies_below_it(field: str, operation: str) -> None:
     before, after = thing("vrf", "1", a={"b": {"c": 1}}), thing("vrf", "1", a={"b": {"c": 2}})
-    (action,) = diff("t", [after], seen(before), replaces={("vpp", "vrf"): frozenset({field})})
+    (action,) = diff("t", [after], seen(before), Rules(replaces={("vpp", "vrf"): frozenset({field})}))
     assert action.operation == operation
 
 
 def test_a_fixed_field_that_comes_or_goes_is_seen_through_its_parent() -> None:
     before, after = thing("vrf", "1"), thing("vrf", "1", a={"b": 1})
-    fixed = {("vpp", "vrf"): frozenset({"a.b"})}
-    assert [action.operation for action in diff("t", [after], seen(before), replaces=fixed)] == ["replace"]
-    assert [action.operation for action in diff("t", [before], seen(after), replaces=fixed)] == ["replace"]
+    rules = Rules(replaces={("vpp", "vrf"): frozenset({"a.b"})})
+    assert [action.operation for action in diff("t", [after], seen(before), rules)] == ["replace"]
+    assert [action.operation for action in diff("t", [before], seen(after), rules)] == ["replace"]
 
 
 def test_a_fixed_field_is_seen_when_its_parent_becomes_something_else() -> None:
     before, after = thing("vrf", "1", a={"b": 1}), thing("vrf", "1", a="none")
-    fixed = {("vpp", "vrf"): frozenset({"a.b"})}
-    assert [action.operation for action in diff("t", [after], seen(before), replaces=fixed)] == ["replace"]
+    rules = Rules(replaces={("vpp", "vrf"): frozenset({"a.b"})})
+    assert [action.operation for action in diff("t", [after], seen(before), rules)] == ["replace"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_target_that_was_not_observed_cannot_be_planned() -> None:
 
 def test_phases_go_over_all_targets() -> None:
     world = [thing("vrf", "1"), thing("policy", "1")]
-    changes = plan({"b": world, "a": world}, {"b": seen(), "a": seen()}, NEEDS)
+    changes = plan({"b": world, "a": world}, {"b": seen(), "a": seen()}, Rules(NEEDS))
     assert [(action.phase, action.target) for action in changes.actions] == [
         (0, "a"),
         (0, "b"),
@@ -177,8 +179,8 @@ def test_counts_leave_views_out() -> None:
 def test_order_of_input_does_not_matter() -> None:
     world = [thing(type_, str(number), n=number) for type_ in ("vrf", "policy") for number in range(5)]
     before = [thing("vrf", str(number), n=0) for number in range(3, 9)]
-    one = plan({"a": world, "b": world}, {"a": seen(*before), "b": seen()}, NEEDS)
-    two = plan({"b": world[::-1], "a": world[::-1]}, {"b": seen(), "a": seen(*before[::-1])}, NEEDS)
+    one = plan({"a": world, "b": world}, {"a": seen(*before), "b": seen()}, Rules(NEEDS))
+    two = plan({"b": world[::-1], "a": world[::-1]}, {"b": seen(), "a": seen(*before[::-1])}, Rules(NEEDS))
     assert one == two
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from compiler.graph import Scope
-from renderers import NEEDS
+from renderers import RULES
 from renderers.resource import Resource
 from tests import crds
 from tests.pods import BASE, CLUSTER, GROUND, LEFT, NV_CLUSTER, PLUGIN_CLUSTER, RIGHT, network, workload
@@ -106,7 +106,7 @@ def test_what_is_needed_exists(built: Built) -> None:
     for resource in of(built).values():
         assert set(resource.needs) <= keys
         for need in resource.needs:
-            assert (need.family, need.type) in NEEDS[
+            assert (need.family, need.type) in RULES.needs[
                 resource.key.family, resource.key.type
             ] or need.type == resource.key.type
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compiler.graph import Scope
-from renderers import NEEDS
+from renderers import RULES
 from renderers.resource import Resource
 from tests.fabrics import BASE, N3, NODES, WHOLE, compiled, for_frr, placed
 from tests.support import build
@@ -73,7 +73,7 @@ def test_what_is_needed_is_rendered_and_its_type_declared(render: Any) -> None:
     needs = [(resource.key, need) for resource in resources for need in resource.needs]
     assert {need for _, need in needs} <= keys
     for key, need in needs:
-        assert (need.family, need.type) in NEEDS[key.family, key.type], (key, need)
+        assert (need.family, need.type) in RULES.needs[key.family, key.type], (key, need)
     assert needs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compiler.graph import Scope
-from renderers import NEEDS
+from renderers import RULES
 from renderers.resource import Key, Resource
 from renderers.vpp import cli_parts
 from renderers.vpp_messages import ORDER, Operation, operations, sid_list
@@ -65,7 +65,7 @@ def test_what_an_object_needs_is_rendered_too() -> None:
 
 
 def test_types_are_made_in_an_order_that_vpp_survives() -> None:
-    for (family, kind), needed in NEEDS.items():
+    for (family, kind), needed in RULES.needs.items():
         if family == "vpp" and kind in ORDER:
             for other, name in needed:
                 assert other != "vpp" or ORDER.index(name) < ORDER.index(kind)

@@ -1,0 +1,142 @@
+"""The files of a repository: the only door to what users wrote.
+
+A repository is read through `Files`: a `Folder` on disk, or a commit of git (reconciler/git.py). Nothing
+outside the repository is ever opened, and everything is read at most once.
+
+Invariant: what cannot be read is a value with a code and a reason, and is never taken for absent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from intent.source import Source
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""A file of intent larger than this is refused: 40,000 documents fit, a runaway generator does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that cannot be taken as intent, and why."""
+
+    file: str
+    code: str
+    why: str
+    hint: str = ""
+    offset: int | None = field(default=None)
+    """Byte offset of the fault, where one byte is to blame."""
+
+
+class Files(Protocol):
+    """The files of one repository."""
+
+    def match(self, patterns: Iterable[str]) -> list[Source | Unreadable]:
+        """Read every regular file that a pattern names, sorted by path; hidden files are left out."""
+        ...
+
+    def read(self, name: str) -> Source | Unreadable | None:
+        """Read one file (`intentc.yaml`, the ledger); None where there is none."""
+        ...
+
+    def shown(self, name: str) -> str:
+        """Return the name of a file as the user is told it."""
+        ...
+
+    def folders(self) -> list[str]:
+        """Return the folders at the root, for hints."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A repository on disk."""
+
+    root: Path
+    base: Path | None = None
+    """What file names are shown relative to (the working directory of the user); the root by default."""
+
+    def match(self, patterns: Iterable[str]) -> list[Source | Unreadable]:
+        """Read what the patterns name; symbolic links are followed inside the root."""
+        home = self.root.resolve()
+        found = sorted({path for pattern in patterns for path in _match(self.root, pattern)})
+        return [_read_one(path, home, _shown(path, self.base or self.root)) for path in found]
+
+    def read(self, name: str) -> Source | Unreadable | None:
+        """Read one file; a symbolic link that leads nowhere is not absent but unreadable."""
+        path = self.root / name
+        if not (path.exists() or path.is_symlink()):
+            return None
+        return _read_one(path, self.root.resolve(), self.shown(name))
+
+    def shown(self, name: str) -> str:
+        """Return the name relative to the base."""
+        return _shown(self.root / name, self.base or self.root)
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders at the root."""
+        return [entry.name for entry in self.root.iterdir() if entry.is_dir()]
+
+
+def _match(root: Path, pattern: str) -> Iterator[Path]:
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        return
+    for path in root.glob(pattern):
+        parts = path.relative_to(root).parts
+        # os.path.isdir, unlike Path.is_dir, does not raise where a folder cannot be searched.
+        if not os.path.isdir(path) and not any(part.startswith(".") for part in parts):  # noqa: PTH112 -- see above
+            yield path
+
+
+def _shown(path: Path, base: Path) -> str:
+    try:
+        name = Path(os.path.relpath(path, base)).as_posix()
+    except ValueError:  # another drive
+        name = path.as_posix()
+    # A file name may hold bytes that are not UTF-8; what cannot be printed is shown as an escape.
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
+    circle = Unreadable(shown, "IC1001", "cannot read this file: its symbolic link leads in a circle")
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise RuntimeError for links that form a circle
+        return circle
+    if not real.is_relative_to(home):
+        hint = "replace the symbolic link by the file"
+        return Unreadable(shown, "IC1002", "this file lies outside the repository", hint)
+    try:
+        # Non-blocking, so that a FIFO somebody left in the folder cannot hang the run.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return circle
+        return Unreadable(shown, "IC1001", f"cannot read this file: {error.strerror}")
+    with os.fdopen(handle, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            hint = "remove it from the folder, or narrow the patterns in intentc.yaml"
+            return Unreadable(shown, "IC1003", "this is not a regular file", hint)
+        if status.st_size > MAX_FILE_BYTES:
+            limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
+            why = f"this file has {status.st_size} bytes; the limit is {limit}"
+            return Unreadable(shown, "IC1004", why, "split it into several files")
+        raw = stream.read(MAX_FILE_BYTES + 1)
+    return decoded(shown, raw)
+
+
+def decoded(shown: str, raw: bytes) -> Source | Unreadable:
+    """Return the bytes of a file as text, with the place of what is not UTF-8."""
+    try:
+        return Source(shown, raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        why = f"byte {error.start} (line {line}) is not UTF-8"
+        return Unreadable(shown, "IC1005", why, "save the file as UTF-8", error.start)
