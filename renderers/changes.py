@@ -50,6 +50,15 @@ def touches(change: Change, field: str) -> bool:
     return inside or (around and any(isinstance(side, _PARTED) for side in (change.before, change.after)))
 
 
+def value(spec: Any, path: str) -> Any:
+    """Return what stands at a dotted path of a spec, or `ABSENT`."""
+    for step in path.split("."):
+        if not isinstance(spec, Mapping) or step not in spec:
+            return ABSENT
+        spec = spec[step]
+    return spec
+
+
 def _parts(value: Any, other: Any) -> dict[Any, Any] | None:
     """Return the parts of a value by step; what is absent beside something with parts has none."""
     if isinstance(value, Mapping):

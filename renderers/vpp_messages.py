@@ -18,7 +18,11 @@ from renderers.vpp import FAMILY, MOST_SIDS
 NONE: Final = 0xFFFFFFFF
 """An index that stands for nothing."""
 ADD: Final = 1
-"""Operation of sr_policy_mod that adds a segment list."""
+DELETE: Final = 2
+WEIGHT: Final = 3
+"""Operations of sr_policy_mod on a segment list; the last changes its weight and nothing else."""
+HOP_LIMIT: Final = 64
+"""Hop limit of what VPP encapsulates, until it is told another."""
 BEHAVIORS: Final[Mapping[str, int]] = {"End.DT6": 8, "End.DT4": 9}
 ORDER: Final = ("table", "route", "encap", "localsid", "policy", "steering")
 LABELS: Final = 16
@@ -38,15 +42,27 @@ class Operation:
 
 def operations(resources: Iterable[Resource], interfaces: Interfaces) -> Iterator[Operation]:
     """Yield messages that create resources; ValueError where VPP would be harmed, KeyError: no interface."""
-    rank = {kind: at for at, kind in enumerate(ORDER)}
-    typed = [item for item in resources if item.key.family == FAMILY and item.key.type in rank]
-    for resource in sorted(typed, key=lambda item: rank[item.key.type]):
-        yield from _MESSAGES[resource.key.type](resource.spec, interfaces)
+    typed = [item for item in resources if item.key.family == FAMILY and item.key.type in ORDER]
+    for resource in sorted(typed, key=lambda item: ORDER.index(item.key.type)):
+        yield from creation(resource, interfaces)
+
+
+def creation(resource: Resource, interfaces: Interfaces) -> Iterator[Operation]:
+    """Yield the messages that create one object; the same ones change a route or a steering that stands."""
+    yield from _MESSAGES[resource.key.type](resource.spec, interfaces)
+
+
+def removal(resource: Resource) -> Iterator[Operation]:
+    """Yield the messages that take one object away, said as it was added: VPP forgets it only then."""
+    yield from _REMOVALS[resource.key.type](resource.spec)
 
 
 def _table(spec: Mapping[str, Any], _interfaces: Interfaces) -> Iterator[Operation]:
-    table = {"table_id": spec["id"], "is_ip6": spec["family"] == "ipv6", "name": spec["name"]}
-    yield Operation("ip_table_add_del", {"is_add": True, "table": table})
+    yield Operation("ip_table_add_del", {"is_add": True, "table": _named(spec)})
+
+
+def _named(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {"table_id": spec["id"], "is_ip6": spec["family"] == "ipv6", "name": spec["name"]}
 
 
 def _route(spec: Mapping[str, Any], interfaces: Interfaces) -> Iterator[Operation]:
@@ -88,11 +104,15 @@ def _encap(spec: Mapping[str, Any], _interfaces: Interfaces) -> Iterator[Operati
 
 
 def _localsid(spec: Mapping[str, Any], _interfaces: Interfaces) -> Iterator[Operation]:
+    yield _sid(spec, is_del=False)
+
+
+def _sid(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
     # The table of End.DT4 and End.DT6 travels in sw_if_index; fib_table is where the SID itself is installed.
-    yield Operation(
+    return Operation(
         "sr_localsid_add_del",
         {
-            "is_del": False,
+            "is_del": is_del,
             "localsid": spec["sid"],
             "end_psp": False,
             "behavior": BEHAVIORS[spec["behavior"]],
@@ -118,18 +138,26 @@ def _policy(spec: Mapping[str, Any], _interfaces: Interfaces) -> Iterator[Operat
         },
     )
     for item in more:
-        yield Operation(
-            "sr_policy_mod",
-            {
-                "bsid_addr": spec["bsid"],
-                "sr_policy_index": NONE,
-                "fib_table": spec["fib_table"],
-                "operation": ADD,
-                "sl_index": NONE,
-                "weight": item["weight"],
-                "sids": sid_list(item),
-            },
-        )
+        yield segment_list(spec["bsid"], ADD, item)
+
+
+def segment_list(bsid: str, operation: int, item: Mapping[str, Any], index: int = NONE) -> Operation:
+    """Return what adds a segment list to a policy, or reweighs or deletes the one with an index.
+
+    Of weights VPP reads only that beside the SIDs; to change or delete a list, it ignores the SIDs.
+    """
+    return Operation(
+        "sr_policy_mod",
+        {
+            "bsid_addr": bsid,
+            "sr_policy_index": NONE,
+            "fib_table": 0,
+            "operation": operation,
+            "sl_index": index,
+            "weight": item["weight"],
+            "sids": sid_list(item),
+        },
+    )
 
 
 def sid_list(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,13 +171,18 @@ def sid_list(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _steering(spec: Mapping[str, Any], _interfaces: Interfaces) -> Iterator[Operation]:
+    yield steer(spec, is_del=False)
+
+
+def steer(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
+    """Return what steers a prefix into a policy, wherever it was steered before, or nowhere any more."""
     version = _version(spec["prefix"])
     if spec["family"] != f"ipv{version}":
         raise ValueError(f"steering of {spec['prefix']} as {spec['family']}")
-    yield Operation(
+    return Operation(
         "sr_steering_add_del",
         {
-            "is_del": False,
+            "is_del": is_del,
             "bsid_addr": spec["bsid"],
             "sr_policy_index": NONE,
             "table_id": spec["table"],
@@ -172,4 +205,45 @@ _MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any], Interfaces], Iterator
     "localsid": _localsid,
     "policy": _policy,
     "steering": _steering,
+}
+
+
+def _no_table(spec: Mapping[str, Any]) -> Iterator[Operation]:
+    yield Operation("ip_table_add_del", {"is_add": False, "table": _named(spec)})
+
+
+def _no_route(spec: Mapping[str, Any]) -> Iterator[Operation]:
+    route = {
+        "table_id": spec["table"],
+        "stats_index": 0,
+        "prefix": spec["prefix"],
+        "n_paths": 0,
+        "paths": [],
+    }
+    yield Operation("ip_route_add_del", {"is_add": False, "is_multipath": False, "route": route})
+
+
+def _no_encap(_spec: Mapping[str, Any]) -> Iterator[Operation]:
+    yield from _encap({"address": "::", "hop_limit": HOP_LIMIT}, {})
+
+
+def _no_localsid(spec: Mapping[str, Any]) -> Iterator[Operation]:
+    yield _sid(spec, is_del=True)
+
+
+def _no_policy(spec: Mapping[str, Any]) -> Iterator[Operation]:
+    yield Operation("sr_policy_del", {"bsid_addr": spec["bsid"], "sr_policy_index": NONE})
+
+
+def _no_steering(spec: Mapping[str, Any]) -> Iterator[Operation]:
+    yield steer(spec, is_del=True)
+
+
+_REMOVALS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Operation]]]] = {
+    "table": _no_table,
+    "route": _no_route,
+    "encap": _no_encap,
+    "localsid": _no_localsid,
+    "policy": _no_policy,
+    "steering": _no_steering,
 }

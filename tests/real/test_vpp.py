@@ -1,35 +1,22 @@
 """What a real VPP makes of the rendered node: exec file and API messages, each read back from VPP itself.
 
-Runs where a `vpp` binary is found (INTENTC_VPP names one, INTENTC_VPP_PLUGINS its plugin folder).
+Runs where a `vpp` binary is found (see tests/vpps.py).
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from compiler.graph import Scope
 from renderers.resource import Resource
 from renderers.vpp import cli_parts
 from renderers.vpp_messages import operations
+from renderers.vpp_transition import Held, transition
 from tests.support import build
+from tests.vpps import MARKS, ask
 
-BINARY = os.environ.get("INTENTC_VPP") or shutil.which("vpp")
-PLUGINS = os.environ.get("INTENTC_VPP_PLUGINS")
-
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(BINARY is None, reason="no VPP here: install vpp, or name its binary in INTENTC_VPP"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="VPP needs root"),
-    pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning"),  # inside vpp-papi
-]
+pytestmark = MARKS
 
 INTENT = (
     """kind: Underlay
@@ -91,54 +78,6 @@ spec:
         - {weight: 1, segments: [{router: p2}]}
 """,
 )
-
-
-@pytest.fixture
-def vpp(tmp_path: Path) -> Iterator[Any]:
-    """Start a VPP without hugepages and with one interface; return a client of its binary API."""
-    from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
-
-    assert BINARY
-    plugins = f"path {PLUGINS}" if PLUGINS else ""
-    (tmp_path / "startup.conf").write_text(f"""
-unix {{ nodaemon cli-listen {tmp_path}/cli.sock runtime-dir {tmp_path} poll-sleep-usec 100 }}
-socksvr {{ socket-name {tmp_path}/api.sock }}
-api-segment {{ prefix {tmp_path.name} }}
-memory {{ main-heap-size 512M main-heap-page-size 4k }}
-buffers {{ page-size 4k buffers-per-numa 4096 }}
-statseg {{ size 32M page-size 4k socket-name {tmp_path}/stats.sock }}
-plugins {{ {plugins} plugin default {{ disable }} }}
-""")
-    log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen([BINARY, "-c", str(tmp_path / "startup.conf")], stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            if (tmp_path / "api.sock").exists():
-                break
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.1)
-        client = VPPApiClient(server_address=str(tmp_path / "api.sock"), bootstrapapi=True)
-        client.connect("intentc-test")
-        for command in (
-            "create loopback interface",
-            "set interface state loop0 up",
-            "set interface ip address loop0 fd11::1/64",
-        ):
-            ask(client, command)
-        yield client
-        client.disconnect()
-        assert process.poll() is None, "VPP did not survive"
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
-
-
-def ask(client: Any, command: str) -> str:
-    """Run one CLI command and return what it says; VPP refusing it fails the test."""
-    reply = client.api.cli_inband(cmd=command)
-    assert reply.retval == 0, f"{command}: {reply.reply}"
-    return str(reply.reply)
 
 
 def node() -> list[Resource]:
@@ -217,3 +156,16 @@ def table_of(resources: list[Resource], network: str) -> int:
         item.spec["id"] for item in resources if item.key.type == "table" and item.subject == subject
     }
     return int(number)
+
+
+def test_all_goes_in_reverse_and_vpp_is_as_before(vpp: Any) -> None:
+    resources = node()
+    interfaces = {row.interface_name: row.sw_if_index for row in vpp.api.sw_interface_dump()}
+    tables = {row.table.table_id for row in vpp.api.ip_table_dump()}
+    for pairs in ([(None, item) for item in resources], [(item, None) for item in resources]):
+        for operation in transition(pairs, interfaces, Held()):
+            reply = getattr(vpp.api, operation.message)(**operation.arguments)
+            assert reply.retval == 0, (operation, reply)
+    assert found(vpp) == {"localsid": set(), "policy": set(), "steering": set()}
+    assert {row.table.table_id for row in vpp.api.ip_table_dump()} == tables
+    assert "addr = ::" in ask(vpp, "show sr encaps source addr")

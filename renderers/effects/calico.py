@@ -1,0 +1,120 @@
+"""What changes of Calico's objects, and of announced SR policies, do to a cluster on Calico-VPP 3.32.
+
+The agents read `calico-vpp-config` as their environment, when they start. They take a policy that changes out
+of VPP and add it anew, and ignore its withdrawal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from renderers.rules import CREATE, DELETE, REPLACE, UPDATE, Effect, Effects, where
+
+_POOL: Final = where(
+    "a pool of Calico", "apiVersion", lambda found: str(found).startswith("crd.projectcalico.org/")
+)
+_AGENTS: Final = where("calico-vpp-config", "metadata.name", lambda found: found == "calico-vpp-config")
+_NODE: Final = where("srv6-config-NODE", "metadata.name", lambda found: str(found).startswith("srv6-config-"))
+_RESTART: Final = (
+    "read when agents start: that restart takes VPP, and with it all pods of the node, off the network"
+)
+_SESSIONS: Final = frozenset({"spec.peerIP", "spec.asNumber", "spec.password", "spec.nodeSelector"})
+
+EFFECTS: Final[Effects] = {
+    ("kubernetes", "IPPool"): (
+        Effect("hitless", "addresses are drawn from it by what starts later", CREATE, case=_POOL),
+        Effect("hitless", "addresses that were drawn stay; new ones follow it", UPDATE, case=_POOL),
+        Effect(
+            "brief loss",
+            "connections of pods that leave the cluster get another source address and break",
+            UPDATE,
+            frozenset({"spec.natOutgoing"}),
+            _POOL,
+        ),
+        Effect(
+            "destroy",
+            "pods with its addresses lose routes and NAT; Calico wants a second pool, and new pods, first",
+            DELETE | REPLACE,
+            case=_POOL,
+        ),
+    ),
+    ("kubernetes", "ConfigMap"): (
+        Effect("hitless", "only its marks change", UPDATE | REPLACE, case=_AGENTS),
+        Effect("brief loss", _RESTART, CREATE | UPDATE | REPLACE, frozenset({"data"}), _AGENTS),
+        Effect(
+            "drain",
+            "VPP takes another interface when an agent restarts: empty the node before, it may be cut off",
+            UPDATE | REPLACE,
+            frozenset({"data.CALICOVPP_INTERFACES"}),
+            _AGENTS,
+        ),
+        Effect("destroy", "agents do not start without it", DELETE, case=_AGENTS),
+        Effect("hitless", "only its marks change", UPDATE | REPLACE, case=_NODE),
+        Effect(
+            "brief loss",
+            "the agent takes the policies of the node out of VPP and adds them anew",
+            CREATE | UPDATE | REPLACE,
+            frozenset({"data"}),
+            _NODE,
+        ),
+        Effect("destroy", "the node has no SIDs and no policies without it", DELETE, case=_NODE),
+    ),
+    ("kubernetes", "BGPConfiguration"): (
+        Effect("hitless", "only its marks change", UPDATE),
+        Effect(
+            "brief loss",
+            "BGP sessions of all nodes open anew; only graceful restart keeps routes meanwhile",
+            CREATE | REPLACE,
+        ),
+        Effect(
+            "brief loss",
+            "BGP sessions of all nodes open anew; only graceful restart keeps routes meanwhile",
+            UPDATE,
+            frozenset({"spec"}),
+        ),
+        Effect(
+            "destroy",
+            "nodes go back to AS 64512 and a full mesh: sessions with neighbours that expect another AS "
+            "stay down",
+            DELETE,
+        ),
+    ),
+    ("kubernetes", "BGPPeer"): (
+        Effect("hitless", "one more session", CREATE),
+        Effect("hitless", "only its marks change", UPDATE),
+        Effect("brief loss", "the session closes, and opens anew", UPDATE, _SESSIONS),
+        Effect("brief loss", "the session closes, and opens anew", REPLACE),
+        Effect("destroy", "the session closes, and what was learned from it goes", DELETE),
+    ),
+    ("kubernetes", "Installation"): (
+        Effect("hitless", "only its marks change", UPDATE),
+        Effect(
+            "brief loss",
+            "the operator restarts calico-node, node after node; running pods keep their MTU",
+            CREATE | UPDATE,
+            frozenset({"spec"}),
+        ),
+        Effect("destroy", "the operator takes Calico away from the cluster", DELETE | REPLACE),
+    ),
+    ("kubernetes", "ClusterRole"): (
+        Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
+        Effect("destroy", "Calico's IPAM is refused: pods that start get no address", DELETE),
+    ),
+    ("kubernetes", "ClusterRoleBinding"): (
+        Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
+        Effect("destroy", "Calico's IPAM is refused: pods that start get no address", DELETE),
+    ),
+    ("srpolicy", "sr-policy"): (
+        Effect("hitless", "agents add the policy before they steer into it", CREATE),
+        Effect(
+            "brief loss",
+            "agents take the policy out of VPP and add it anew, and drop what is steered into it in between",
+            UPDATE | REPLACE,
+        ),
+        Effect(
+            "hitless",
+            "agents ignore the withdrawal: they keep the path until another is announced or they restart",
+            DELETE,
+        ),
+    ),
+}

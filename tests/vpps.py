@@ -1,0 +1,75 @@
+"""A real VPP for tests, without hugepages and beside others.
+
+INTENTC_VPP names its binary where it is not on the path, INTENTC_VPP_PLUGINS the folder of its plugins.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BINARY = os.environ.get("INTENTC_VPP") or shutil.which("vpp")
+PLUGINS = os.environ.get("INTENTC_VPP_PLUGINS")
+
+MARKS = [
+    pytest.mark.real,
+    pytest.mark.skipif(BINARY is None, reason="no VPP here: install vpp, or name its binary in INTENTC_VPP"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="VPP needs root"),
+    pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning"),  # inside vpp-papi
+]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Any]:
+    """Run a VPP without hugepages and with one interface; give a client of its binary API."""
+    from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
+
+    assert BINARY
+    plugins = f"path {PLUGINS}" if PLUGINS else ""
+    (folder / "startup.conf").write_text(f"""
+unix {{ nodaemon cli-listen {folder}/cli.sock runtime-dir {folder} poll-sleep-usec 100 }}
+socksvr {{ socket-name {folder}/api.sock }}
+api-segment {{ prefix {folder.name} }}
+memory {{ main-heap-size 512M main-heap-page-size 4k }}
+buffers {{ page-size 4k buffers-per-numa 4096 }}
+statseg {{ size 32M page-size 4k socket-name {folder}/stats.sock }}
+plugins {{ {plugins} plugin default {{ disable }} }}
+""")
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen([BINARY, "-c", str(folder / "startup.conf")], stdout=log, stderr=log)
+    try:
+        for _ in range(200):
+            if (folder / "api.sock").exists():
+                break
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+        client = VPPApiClient(server_address=str(folder / "api.sock"), bootstrapapi=True)
+        client.connect("intentc-test")
+        for command in (
+            "create loopback interface",
+            "set interface state loop0 up",
+            "set interface ip address loop0 fd11::1/64",
+        ):
+            ask(client, command)
+        yield client
+        client.disconnect()
+        assert process.poll() is None, "VPP did not survive"
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def ask(client: Any, command: str) -> str:
+    """Run one CLI command and return what it says; VPP refusing it fails the test."""
+    reply = client.api.cli_inband(cmd=command)
+    assert reply.retval == 0, f"{command}: {reply.reply}"
+    return str(reply.reply)
