@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from compiler.allocated import Allocated
+from compiler.derived.reasons import why
 from intent.model import Origin
 
 ScopeKind = Literal["router", "fabric", "node", "cluster"]
@@ -54,6 +55,10 @@ class Graph:
     def slice(self, scope: Scope) -> tuple[Element, ...]:
         """Return the elements of one scope, in an order that is safe to create them in."""
         return tuple(part for lower in self.lower[scope.kind] for part in lower(self.allocated, scope.name))
+
+    def why(self, scope: Scope) -> tuple[Origin, ...]:
+        """Return the lines that put a scope there: they hold for everything in it, and are said once."""
+        return why(scope.kind, scope.name, self.allocated.resolved)
 
     def slices(self) -> Iterator[tuple[Scope, tuple[Element, ...]]]:
         """Yield scope by scope, so that a large mesh is never in memory as a whole."""

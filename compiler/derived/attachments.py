@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
+from compiler.derived.entrances import cabling
 from compiler.derived.memo import remembered
+from compiler.derived.reasons import NAME, Origins, labels, memberships
 from compiler.facts import Facts
 from compiler.resolve.names import pools_of
 from compiler.resolved import Lag, Network, Port, Resolved
@@ -24,6 +26,7 @@ from intent.kinds.virtual_network import SriovAttachment, SriovBondAttachment, V
 from intent.kinds.workload import PodInterface, WorkloadSpec
 from intent.model import Intent, Origin
 from intent.scalars import Ranges
+from intent.source import FieldPath
 
 Point = Port | Lag
 """Where a network enters a fabric."""
@@ -39,6 +42,9 @@ class Claim(NamedTuple):
     tagged: bool
     reason: str
     origin: Origin
+    """The line that asks for it."""
+    causes: Origins = ()
+    """What else decides about it; shared by many claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,13 @@ class PortUse:
     point: Point
     tagged: bool
     reasons: tuple[str, ...]
-    origins: tuple[Origin, ...] = field(repr=False)
+    origins: Origins = field(repr=False)
+    """Of each reason the line that asks for it; behind them what else decides."""
+
+    @property
+    def asked(self) -> Origins:
+        """The lines that ask for it, one per reason."""
+        return self.origins[: len(self.reasons)]
 
 
 def where(point: Point) -> tuple[str, str, str]:
@@ -76,13 +88,14 @@ def ports_in_use(resolved: Resolved) -> tuple[PortUse, ...]:
 def _use(several: list[Claim]) -> PortUse:
     first = several[0]
     if len(several) == 1:
-        return PortUse(first.network, first.point, first.tagged, (first.reason,), (first.origin,))
-    reasons = {claim.reason: claim.origin for claim in several}
+        origins = (first.origin, *first.causes)
+        return PortUse(first.network, first.point, first.tagged, (first.reason,), origins)
+    reasons = {claim.reason: claim for claim in several}
     ordered = sorted(reasons)
     tagged = all(claim.tagged for claim in several)
-    return PortUse(
-        first.network, first.point, tagged, tuple(ordered), tuple(map(reasons.__getitem__, ordered))
-    )
+    found = dict.fromkeys(reasons[reason].origin for reason in ordered)
+    found |= dict.fromkeys(origin for reason in ordered for origin in reasons[reason].causes)
+    return PortUse(first.network, first.point, tagged, tuple(ordered), tuple(found))
 
 
 def claims(resolved: Resolved) -> Iterator[Claim]:
@@ -142,14 +155,17 @@ def _of_pods(resolved: Resolved) -> Iterator[Claim]:
         if network is None:
             continue
         origin, reason = facts.origins[f"placement/{index}"], f"pod {item.namespace}/{item.pod}"
+        bonded = _bonded(network, resolved)
         mine = used[item.cluster, item.namespace, item.pod, item.network]
         for nic in (item.nic, *_other_legs(network, item.node, mine, resolved)):
             if (item.node, nic) not in memo:
                 memo[item.node, nic] = legs(item.node, nic, resolved)
+            causes = (*cabling(item.node, nic, resolved), *bonded)
             for point in memo[item.node, nic]:
-                yield Claim(item.network, point, tagged=True, reason=reason, origin=origin)
+                yield Claim(item.network, point, tagged=True, reason=reason, origin=origin, causes=causes)
                 for other in trunked(resolved).get(item.network, ()):
-                    yield Claim(other, point, tagged=True, reason=reason, origin=origin)
+                    trunk = (*causes, *_trunk(item.network, other, resolved))
+                    yield Claim(other, point, tagged=True, reason=reason, origin=origin, causes=trunk)
 
 
 @remembered
@@ -175,6 +191,12 @@ def trunked(resolved: Resolved) -> Mapping[str, tuple[str, ...]]:
         for name, several in trunks.items()
         if several
     }
+
+
+def _trunk(network: str, other: str, resolved: Resolved) -> Origins:
+    """Return why pods of a network reach another by tagging its VLAN themselves."""
+    trunk = Origin("", resolved.networks[network].intent, ("spec", "attachments"), "trunk VLANs")
+    return (trunk, Origin("", resolved.networks[other].intent, ("spec", "vlan"), "one of the trunk"))
 
 
 def _pinned_in(trunk: Ranges, network: Network, pinned: Mapping[str, list[tuple[int, str]]]) -> Iterator[str]:
@@ -203,6 +225,18 @@ def _other_legs(network: Network, node: str, used: set[str], resolved: Resolved)
     return ()
 
 
+def _bonded(network: Network, resolved: Resolved) -> Origins:
+    """Return why a pod uses the other leg of a bond too."""
+    pools = [
+        pool
+        for item in network.spec.attachments
+        if isinstance(item, SriovBondAttachment)
+        for pool in item.pools
+    ]
+    legs = tuple(Origin("", resolved.pools[pool].intent, ("spec", "nics"), "legs") for pool in pools)
+    return (Origin("", network.intent, ("spec", "attachments"), "both legs"), *legs) if pools else ()
+
+
 def _of_workloads(resolved: Resolved) -> Iterator[Claim]:
     for intent in resolved.of("Workload").values():
         if intent.spec.pre_provision:
@@ -212,15 +246,58 @@ def _of_workloads(resolved: Resolved) -> Iterator[Claim]:
 def _of_workload(intent: Intent, resolved: Resolved) -> Iterator[Claim]:
     origin = Origin("", intent, ("spec", "preProvision"), "every node that it may run on")
     spec: WorkloadSpec = intent.spec
+    reason = f"workload {intent.name}"
+    paths: tuple[FieldPath, ...] = (("spec", "cluster"), ("spec", "interfaces"), ("spec", "nodes"))
+    # A node counts only if it has VFs for every interface.
+    pools = dict.fromkeys(
+        pool
+        for entry in spec.interfaces
+        for item in resolved.networks[entry.network].spec.attachments
+        for pool in pools_of(item)
+    )
+    asked = (
+        Origin("reasons", intent, NAME),
+        *(Origin("", intent, path) for path in paths),
+        *(Origin("", resolved.pools[pool].intent, ("spec", "nodes"), "nodes with VFs") for pool in pools),
+    )
     choices = [(entry.network, _choice(entry, spec.cluster, resolved)) for entry in spec.interfaces]
     for node in candidates(spec, resolved):
+        runs = _runs(node, spec, resolved)
         for name, choice in choices:
             if extended(name, resolved) is None:
                 continue
-            points = [point for nic in choice.get(node, ()) for point in legs(node, nic, resolved)]
+            points = [(point, nic) for nic in choice.get(node, ()) for point in legs(node, nic, resolved)]
             for network in (name, *trunked(resolved).get(name, ())):
-                for point in points:
-                    yield Claim(network, point, tagged=True, reason=f"workload {intent.name}", origin=origin)
+                trunk = _trunk(name, network, resolved) if network != name else ()
+                for point, nic in points:
+                    causes = (
+                        *trunk,
+                        *asked,
+                        *runs,
+                        *_offering(name, nic, resolved),
+                        *cabling(node, nic, resolved),
+                    )
+                    yield Claim(network, point, tagged=True, reason=reason, origin=origin, causes=causes)
+
+
+def _offering(name: str, nic: str, resolved: Resolved) -> Origins:
+    """Return which attachment of a network offers a NIC, and the pool that holds it."""
+    intent = resolved.networks[name].intent
+    pools = [resolved.pools[pool] for item in intent.spec.attachments for pool in pools_of(item)]
+    holding = [pool.intent for pool in pools if any(nic in nics for nics in pool.members.values())]
+    places: list[tuple[Intent, FieldPath]] = [(intent, NAME), (intent, ("spec", "attachments"))]
+    places += [(pool, ("spec", "nics")) for pool in holding]
+    return tuple(Origin("", *place, "NICs that it may get") for place in places)
+
+
+def _runs(node: str, spec: WorkloadSpec, resolved: Resolved) -> Origins:
+    """Return why a workload may run on a node."""
+    server = resolved.servers[node]
+    return (
+        *(origin for origin in memberships(resolved)[node] if origin.path != NAME),
+        *labels(server, spec.nodes, "chosen by label"),
+        Origin("", server.intent, ("spec", "state"), "not drained"),
+    )
 
 
 def candidates(spec: WorkloadSpec, resolved: Resolved) -> tuple[str, ...]:
@@ -255,11 +332,17 @@ def _choice(entry: PodInterface, cluster: str, resolved: Resolved) -> Choice:
 def _of_attachments(resolved: Resolved) -> Iterator[Claim]:
     for intent in resolved.of("FabricAttachment").values():
         spec: FabricAttachmentSpec = intent.spec
+        of_document = (
+            Origin("reasons", intent, NAME),
+            Origin("tagged", intent, ("spec", "tagging")),
+            Origin("", intent, ("spec", "network")),
+        )
         for index, port in enumerate(spec.ports):
             origin = Origin("", intent, ("spec", "ports", index))
+            cables = cabling(port.node, port.nic or port.bond or "", resolved) if port.node else ()
+            causes = (*of_document, *cables)
             # A switch that does not exist is reported by the checks; here it is no port.
             known = port.fabric is None or (port.fabric, port.switch) in resolved.switches
             for point in entries(port, resolved) if known else ():
-                yield Claim(
-                    spec.network, point, spec.tagging == "tagged", f"attachment {intent.name}", origin
-                )
+                tagged = spec.tagging == "tagged"
+                yield Claim(spec.network, point, tagged, f"attachment {intent.name}", origin, causes)

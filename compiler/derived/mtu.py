@@ -34,8 +34,8 @@ class PodMtu:
     """SIDs of the longest list, service SID included."""
     least_link: Origin
     """What has the least MTU."""
-    longest: Origin | None
-    """Longest segment list; None where all traffic takes the default path."""
+    longest: tuple[Origin, ...]
+    """Longest segment list, and whose it is; none where all traffic takes the default path."""
 
     @property
     def value(self) -> int:
@@ -70,7 +70,8 @@ def mtu_in_force(cluster: Cluster, resolved: Resolved) -> tuple[int | None, tupl
     left = pod_mtu(cluster, resolved)
     if left is None:
         return None, ()
-    return left.value, tuple(filter(None, (left.least_link, left.longest)))
+    written = Origin("mtu", cluster.intent, ("spec", "srv6", "encapsulation"), "bytes of the SRH")
+    return left.value, (left.least_link, *left.longest, *((written,) if left.longest else ()))
 
 
 @remembered
@@ -87,7 +88,7 @@ def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
         if cluster.spec.srv6 is None or not rows:
             continue
         least, intent, path = min(rows, key=lambda row: row[0])
-        sids, place = longest.get(cluster.name, (1, None))
+        sids, place = longest.get(cluster.name, (1, ()))
         size = overhead(sids, cluster.spec.srv6.encapsulation)
         found[cluster.name] = PodMtu(
             least, size, sids, Origin("mtu", intent, path, "lowest MTU on the way"), place
@@ -123,9 +124,9 @@ def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent
                 yield nic.mtu, where, (*path, "mtu")
 
 
-def _longest(resolved: Resolved) -> Mapping[str, tuple[int, Origin | None]]:
+def _longest(resolved: Resolved) -> Mapping[str, tuple[int, tuple[Origin, ...]]]:
     """Return the most SIDs that headends of each cluster write, and where that was said."""
-    found: dict[str, tuple[int, Origin | None]] = {}
+    found: dict[str, tuple[int, tuple[Origin, ...]]] = {}
     for intent in resolved.of("SRv6Policy").values():
         spec: SRv6PolicySpec = intent.spec
         lists = [
@@ -137,6 +138,8 @@ def _longest(resolved: Resolved) -> Mapping[str, tuple[int, Origin | None]]:
             continue
         sids, where = max(lists, key=lambda row: row[0])
         for cluster in {resolved.servers[name].cluster or "" for name in chosen(spec.headends, resolved)}:
-            if sids > found.get(cluster, (1, None))[0]:
-                found[cluster] = (sids, Origin("mtu", intent, where, f"longest list: {sids} SIDs"))
+            if sids > found.get(cluster, (1, ()))[0]:
+                rule = f"longest list: {sids} SIDs"
+                places = (where, ("spec", "headends"))
+                found[cluster] = (sids, tuple(Origin("mtu", intent, place, rule) for place in places))
     return found

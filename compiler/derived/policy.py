@@ -8,17 +8,18 @@ rule 4). This follows what intent and facts say; it is no liveness check of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Literal
 
 from compiler.derived.memo import remembered
-from compiler.resolved import Resolved
+from compiler.derived.reasons import NAME, Origins, labels, site
+from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import did_you_mean
 from intent.kinds.srv6_policy import CandidatePath, Segment, SRv6PolicySpec
 from intent.kinds.underlay import Link
-from intent.model import Intent
+from intent.model import Intent, Origin
 from intent.source import FieldPath
 
 
@@ -91,9 +92,13 @@ def choose(paths: tuple[Candidate, ...]) -> Candidate | None:
     """Return the valid candidate that wins."""
     return max(
         (path for path in paths if path.valid),
-        key=lambda path: (path.path.preference, path.index),
+        key=_rank,
         default=None,
     )
+
+
+def _rank(path: Candidate) -> tuple[int, int]:
+    return path.path.preference, path.index
 
 
 def _judged(intent: Intent, resolved: Resolved) -> list[Candidate]:
@@ -193,3 +198,63 @@ def _locators(resolved: Resolved) -> Mapping[int, Mapping[int, str]]:
         length = router.locator.prefixlen
         found.setdefault(length, {})[int(router.locator.network_address) >> (128 - length)] = name
     return found
+
+
+def endpoint_origins(intent: Intent, server: Server, zone: str, resolved: Resolved) -> Origins:
+    """Return why an SRv6Policy leads to an endpoint: what it selects and steers, and what makes it usable."""
+    spec: SRv6PolicySpec = intent.spec
+    ends = spec.endpoints
+    return (
+        Origin("", intent, ("spec", "endpoints")),
+        Origin("", intent, ("spec", "steer", "networks") if zone else ("spec", "steer")),
+        *(site(server, "chosen as endpoint") if ends.sites else ()),
+        *labels(server, ends.nodes, "chosen as endpoint"),
+        *usable(resolved)[intent.name],
+    )
+
+
+def bsid_origins(intent: Intent, server: Server, cluster: Cluster) -> Origins:
+    """Return why a policy towards an endpoint has its BSID: pinned, or leased by the policy."""
+    if server.name in intent.spec.bsids:
+        return (Origin("bsid", intent, ("spec", "bsids", server.name), "pinned"),)
+    pool = Origin("bsid", cluster.intent, ("spec", "srv6", "policies"), "leased")
+    return (Origin("bsid", intent, NAME, "leased"), pool)
+
+
+@remembered
+def usable(resolved: Resolved) -> Mapping[str, Origins]:
+    """Return what decides which lists of each policy are in use: the paths, and what their steps stand on."""
+    found = {}
+    for name, paths in candidates(resolved).items():
+        intent, now = resolved.of("SRv6Policy")[name], choose(paths)
+        least = _rank(now) if now else (0, 0)
+        rows = {Origin("lists", intent, ("spec", "candidatePaths"), "the best usable candidate"): None}
+        usable_lists = []
+        for path in paths:
+            for item in path.lists:
+                segments = (path.path.explicit or ())[item.index].segments
+                watched = [place for segment in segments for place in _watched(segment, resolved)]
+                if item.valid:
+                    usable_lists.append(set(watched))
+                if _rank(path) >= least:
+                    rows |= dict.fromkeys(watched)
+        # Without what all of them stand on, the policy gives way to the default path.
+        needed = set.intersection(*usable_lists) if usable_lists else set()
+        rows |= {origin._replace(field=""): None for origin in rows if origin in needed}
+        found[name] = tuple(row for row in rows if row not in needed)
+    return found
+
+
+def _watched(segment: Segment, resolved: Resolved) -> Iterator[Origin]:
+    """Yield what can take a segment out of use: routers that are drained, links that are down."""
+    own = locator_of(segment.sid, resolved) if segment.sid else segment.router
+    names = [own or ""]
+    link = resolved.underlay.links.get(segment.link or "")
+    if link:
+        names += [end.at for end in link.ends if end.at != segment.router]
+    for name in names:
+        if name in resolved.underlay.routers:
+            intent, path = resolved.underlay.router_origin[name]
+            yield Origin("lists", intent, (*path, "state"), "not drained")
+    if link and f"link/{link.name}" in resolved.facts.origins:
+        yield resolved.facts.origins[f"link/{link.name}"]._replace(field="lists")

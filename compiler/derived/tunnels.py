@@ -14,7 +14,18 @@ from dataclasses import dataclass, field
 from compiler.allocated import DEFAULT, PODS, Allocated, Family
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen, families, owns_sids, steered, zones_of
-from compiler.derived.policy import Candidate, active
+from compiler.derived.policy import Candidate, active, bsid_origins, endpoint_origins
+from compiler.derived.reasons import (
+    Origins,
+    block_origins,
+    clusters,
+    imported,
+    memberships,
+    pod_block_origins,
+    sid_block_origins,
+    table_origins,
+    zone_origins,
+)
 from compiler.elements.overlay import Policy, SegmentList, Steering
 from compiler.resolved import Cluster, Resolved, Server
 from intent.kinds.srv6_policy import SRv6PolicySpec
@@ -29,7 +40,8 @@ class Block:
     prefix: str
     network: str
     """Overlay network; empty for the default network of pods."""
-    origin: Origin = field(compare=False)
+    origins: Origins = field(compare=False)
+    """Whose block it is, and why it is this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,8 @@ class Exit:
     family: Family
     subject: str
     sid: str
-    sid_origin: Origin
+    sid_origins: Origins
+    """Why the SID is what it is, and why the exit is there."""
     blocks: tuple[Block, ...]
     policies: Mapping[str, Policy]
     """Policies towards it: by SRv6Policy, and the default path as DEFAULT."""
@@ -102,14 +115,16 @@ class Tunnels:
         made = self._steerings.get(key)
         if made is None:
             table = allocated.table[cluster.name, zone]
-            causes: tuple[Origin, ...] = (table_origin("table", cluster, zone),)
+            resolved = allocated.resolved
+            here = zone_origins(cluster, zone, policy.family, resolved)
+            causes = (*table_origins("table", zone, resolved), *here)
             if zone != policy.zone:
-                causes += imported(zone, allocated.resolved)
-            bsid = tuple(origin for origin in policy.origins if origin.field in ("bsid", ""))
+                causes += imported(resolved.vrfs[zone], (policy.zone,), "", resolved)
+            bsid = chosen_by(policy)
             made = self._steerings[key] = tuple(
                 Steering(
                     subject=policy.subject,
-                    origins=(block.origin, *bsid, *causes),
+                    origins=tuple(dict.fromkeys((*block.origins, *bsid, *causes))),
                     table=table,
                     family=policy.family,
                     prefix=block.prefix,
@@ -120,19 +135,9 @@ class Tunnels:
         return made
 
 
-def table_origin(field_: str, cluster: Cluster, zone: str) -> Origin:
-    """Return why a table has its number."""
-    return Origin(
-        field_, cluster.intent, ("spec", "srv6"), f"leased for {f'zone {zone}' if zone else 'pods'}"
-    )
-
-
-def imported(zone: str, resolved: Resolved) -> tuple[Origin, ...]:
-    """Return the VirtualNetworkRouters that join a zone to others."""
-    return tuple(
-        Origin("", cause, ("spec", "networks"), "routes between zones")
-        for cause in resolved.vrfs[zone].causes
-    )
+def chosen_by(policy: Policy) -> Origins:
+    """Return why traffic takes a policy, as its steering says it."""
+    return tuple(origin for origin in policy.origins if origin.field in ("bsid", ""))
 
 
 @remembered
@@ -186,7 +191,7 @@ def _exits(
                 subject = f"{about.subject}/overlay/{server.intent.uid}/{family}"
                 sid = str(allocated.sid(name, zone, family))
                 who = wanted.get((name, zone, family), [])
-                spot = _Spot(server, cluster, zone, family, subject, sid)
+                spot = _Spot(server, cluster, zone, family, subject, sid, resolved.project)
                 policies = {DEFAULT: _default(spot, allocated)}
                 policies |= {claim.policy: _engineered(spot, claim.policy, allocated) for claim in who}
                 blocks = (
@@ -200,7 +205,7 @@ def _exits(
                     family,
                     subject,
                     sid,
-                    spot.sid_origin("sid"),
+                    (*spot.sid_origins("sid"), *spot.origins(resolved)),
                     tuple(blocks),
                     policies,
                     taken,
@@ -217,40 +222,34 @@ class _Spot:
     family: Family
     subject: str
     sid: str
+    project: Intent
 
-    def sid_origin(self, field_: str) -> Origin:
+    def sid_origins(self, field_: str) -> Origins:
         """Return why the service SID is what it is."""
-        if self.server.pins.localsids:
-            return Origin(
-                field_, self.server.intent, ("spec", "pins", "localsids"), "service SID in the pinned block"
-            )
-        return Origin(
-            field_,
-            self.cluster.intent,
-            ("spec", "srv6", "localsids"),
-            f"service SID of {self.server.name}, leased",
+        function = Origin(field_, self.project, ("spec", "pools", "sidFunction"), "leased")
+        rule = f"service SID of {self.server.name}"
+        return (*sid_block_origins(field_, self.server, self.cluster, rule), function)
+
+    def origins(self, resolved: Resolved) -> Origins:
+        """Return why there is an exit at all: its node, and what its zone has there."""
+        return (
+            *memberships(resolved)[self.server.name],
+            *clusters(resolved)[self.cluster.name],
+            *zone_origins(self.cluster, self.zone, self.family, resolved),
         )
 
 
 def _default(spot: _Spot, allocated: Allocated) -> Policy:
-    intent = spot.cluster.intent
     bsid = allocated.bsid[spot.server.name, spot.zone, spot.family, DEFAULT]
-    origins: tuple[Origin, ...] = (
-        Origin("", spot.server.intent, (), "egress node of the mesh"),
-        Origin("bsid", intent, ("spec", "srv6", "policies"), "leased"),
-        spot.sid_origin("lists"),
-        Origin("encap", intent, ("spec", "srv6", "encapsulation")),
-    )
-    if spot.zone:
-        origins += (
-            Origin("", allocated.resolved.vrfs[spot.zone].intent, ("spec", "zone"), "zone of the overlay"),
-        )
-    lists = (SegmentList(1, (spot.sid,)),)
     return Policy(
         subject=spot.subject,
-        origins=origins,
+        origins=(
+            Origin("bsid", spot.cluster.intent, ("spec", "srv6", "policies"), "leased"),
+            *spot.sid_origins("lists"),
+            *spot.origins(allocated.resolved),
+        ),
         bsid=str(bsid),
-        lists=lists,
+        lists=(SegmentList(1, (spot.sid,)),),
         endpoint=spot.server.name,
         family=spot.family,
         zone=spot.zone,
@@ -264,21 +263,16 @@ def _engineered(spot: _Spot, name: str, allocated: Allocated) -> Policy:
     candidate = active(resolved)[name]
     assert candidate is not None  # noqa: S101 -- only claims of policies with a valid candidate come here
     node = spot.server.name
-    pinned = node in intent.spec.bsids
-    bsid = (
-        Origin("bsid", intent, ("spec", "bsids", node), "pinned")
-        if pinned
-        else Origin("bsid", intent, ("spec", "endpoints"), "leased")
-    )
     lists, places = segment_lists(candidate, spot.sid, intent)
     return Policy(
         subject="/".join(filter(None, (intent.subject, spot.server.intent.uid, spot.zone, spot.family))),
         origins=(
             Origin("", intent, ("spec", "headends")),
-            bsid,
+            *endpoint_origins(intent, spot.server, spot.zone, resolved),
+            *bsid_origins(intent, spot.server, spot.cluster),
             *places,
-            spot.sid_origin("lists"),
-            Origin("encap", spot.cluster.intent, ("spec", "srv6", "encapsulation")),
+            *spot.sid_origins("lists"),
+            *spot.origins(resolved),
         ),
         bsid=str(allocated.bsid[node, spot.zone, spot.family, name]),
         lists=lists,
@@ -314,15 +308,8 @@ def segment_lists(
 def _pod_blocks(spot: _Spot, allocated: Allocated) -> Iterator[Block]:
     if spot.cluster.spec.dataplane == "calico-vpp":
         return  # Calico gives out the blocks of its nodes by itself
-    intent = spot.cluster.intent
-    path: FieldPath = ("spec", "podCidrs", spot.family)
-    pinned = spot.server.pins.pods_ipv4 if spot.family == "ipv4" else spot.server.pins.pods_ipv6
-    if pinned:
-        intent, path = spot.server.intent, ("spec", "pins", f"pods{spot.family.capitalize()}")
-    rule = "pinned block" if pinned else f"block leased to {spot.server.name}"
-    yield Block(
-        str(allocated.pods[spot.server.name, spot.family]), PODS, Origin("prefix", intent, path, rule)
-    )
+    origins = pod_block_origins("", spot.server, spot.cluster, spot.family)
+    yield Block(str(allocated.pods[spot.server.name, spot.family]), PODS, origins)
 
 
 Subnets = tuple[tuple[str, int, str, Family], ...]
@@ -342,10 +329,8 @@ def _zone_blocks(spot: _Spot, subnets: Subnets, allocated: Allocated) -> Iterato
     node, networks = spot.server.name, allocated.resolved.networks
     for name, index, prefix, family in subnets:
         if family == spot.family:
-            place = Origin(
-                "prefix", networks[name].intent, ("spec", "subnets", index, "cidr"), f"block leased to {node}"
-            )
-            yield Block(str(allocated.block[name, prefix, node]), name, place)
+            origins = block_origins("", networks[name], index, spot.cluster, f"block leased to {node}")
+            yield Block(str(allocated.block[name, prefix, node]), name, origins)
 
 
 def _prefixes(

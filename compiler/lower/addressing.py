@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from compiler.derived.addresses import Share, gateway_of, node_block, share
 from compiler.derived.offers import Offer, offered
+from compiler.derived.reasons import NAME, Origins
 from compiler.elements.pods import Addressing, AddressPool, Rule
 from compiler.resolved import Network, Resolved
-from intent.model import Intent, Origin, Selector
+from intent.model import Origin, Selector
 from intent.scalars import IPAddress, IPNetwork
 
 
@@ -56,7 +57,7 @@ def address_pools(offer: Offer, ipam: Addressing, resolved: Resolved) -> Iterato
         version = item.subnet.cidr.version
         yield AddressPool(
             subject=f"{network.intent.subject}/addresses",
-            origins=_origins(network.intent, index),
+            origins=_origins(offer, others, index, resolved),
             name=name,
             namespace=resolved.clusters[offer.cluster].spec.installed.ipam_namespace,
             share=item,
@@ -66,18 +67,31 @@ def address_pools(offer: Offer, ipam: Addressing, resolved: Resolved) -> Iterato
         )
 
 
-def _origins(intent: Intent, index: int) -> tuple[Origin, ...]:
+def _origins(offer: Offer, others: list[Offer], index: int, resolved: Resolved) -> Origins:
+    """Return why a pool is as it is; the offers of the network in the cluster share it."""
+    intent, cluster = offer.network.intent, resolved.clusters[offer.cluster].intent
     subnet = ("spec", "subnets", index)
     said = intent.spec.subnets[index].gateway is not None
+    pools = dict.fromkeys(pool for other in others for pool in other.pools)
     return (
         Origin("", intent, subnet),
-        Origin("name", intent, ("metadata", "name")),
+        Origin("", intent, ("spec", "ipam", "mode")),
+        Origin("", intent, ("spec", "attachments")),
+        *(Origin("", resolved.pools[pool].intent, ("spec", "cluster")) for pool in pools),
+        Origin("", cluster, ("spec", "installed", "ipam")),
+        Origin("namespace", cluster, ("spec", "installed", "ipamNamespace")),
+        Origin("name", intent, NAME),
+        Origin("name", intent, ("spec", "subnets"), "named apart from the others"),
         Origin("cidr", intent, (*subnet, "cidr")),
         Origin("gateway", intent, (*subnet, "gateway"), "" if said else "the first address"),
+        Origin("gateway", intent, ("spec", "gateway")),
         Origin("taken", intent, ("spec", "ipam"), "gateway, fixed, excluded, or outside the ranges"),
+        Origin("taken", intent, ("spec", "gateway")),
         Origin("block", intent, ("spec", "ipam", "perNodeBlockSize")),
         Origin("nodes", intent, ("spec", "attachments"), "nodes of the pools"),
+        *(Origin("nodes", resolved.pools[pool].intent, ("spec", "nodes")) for pool in pools),
         Origin("routes", intent, ("spec", "ipam", "routes")),
+        Origin("routes", intent, ("spec", "gateway")),
     )
 
 

@@ -28,7 +28,8 @@ def border(intent: Intent) -> Iterator[Element]:
                 subject=intent.subject,
                 origins=(
                     Origin("", intent, ("spec", "staticRoutes", index)),
-                    Origin("zone", intent, ("spec", "zone")),
+                    Origin("", intent, ("spec", "ports"), "the link of the next hop"),
+                    *_document(intent),
                 ),
                 connection=intent.name,
                 zone=spec.zone,
@@ -37,6 +38,15 @@ def border(intent: Intent) -> Iterator[Element]:
                 prefix=str(route.prefix),
                 next_hop=str(route.next_hop),
             )
+
+
+def _document(intent: Intent) -> tuple[Origin, ...]:
+    """Return what every part of a connection stands on."""
+    return (
+        Origin("connection", intent, ("metadata", "name")),
+        Origin("", intent, ("spec", "fabric")),
+        Origin("zone", intent, ("spec", "zone")),
+    )
 
 
 def _links(intent: Intent, spec: ExternalConnectionSpec) -> Iterator[Element]:
@@ -51,8 +61,8 @@ def _links(intent: Intent, spec: ExternalConnectionSpec) -> Iterator[Element]:
             subject=intent.subject,
             origins=(
                 *(Origin("", intent, ("spec", "ports", index)) for index in indexes),
-                Origin("zone", intent, ("spec", "zone")),
                 Origin("description", intent, ("spec", "description")),
+                *_document(intent),
             ),
             connection=intent.name,
             zone=spec.zone,
@@ -69,7 +79,11 @@ def _links(intent: Intent, spec: ExternalConnectionSpec) -> Iterator[Element]:
 def _peer(intent: Intent, index: int, peer: Peer, port: BorderPort) -> Element:
     return ExternalPeer(
         subject=intent.subject,
-        origins=(Origin("", intent, ("spec", "peers", index)), Origin("zone", intent, ("spec", "zone"))),
+        origins=(
+            Origin("", intent, ("spec", "peers", index)),
+            Origin("", intent, ("spec", "ports", intent.spec.ports.index(port)), "its link"),
+            *_document(intent),
+        ),
         connection=intent.name,
         zone=intent.spec.zone,
         switch=peer.switch,

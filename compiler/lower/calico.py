@@ -16,7 +16,8 @@ from compiler.allocated import PODS, Allocated, Family
 from compiler.derived.memo import remembered
 from compiler.derived.mtu import mtu_in_force
 from compiler.derived.overlay import SID_FACT, steered
-from compiler.derived.policy import Candidate, active
+from compiler.derived.policy import Candidate, active, bsid_origins, endpoint_origins
+from compiler.derived.reasons import memberships, sid_block_origins, zone_origins
 from compiler.derived.tunnels import Exit, segment_lists, tunnels
 from compiler.elements.overlay import (
     BgpConfiguration,
@@ -62,6 +63,16 @@ def cluster(allocated: Allocated, name: str) -> Iterator[Element]:
         yield from _injections(found, allocated)
 
 
+def _dataplane(found: Cluster) -> Origin:
+    return Origin("", found.intent, ("spec", "dataplane"), "nodes of Calico-VPP")
+
+
+def _hosts(selector: Selector | None, resolved: Resolved) -> Iterator[Origin]:
+    """Yield where the host names of nodes are said that a selector names."""
+    for name in selector.names if selector else ():
+        yield Origin("selector", resolved.servers[name].intent, ("spec", "hostname"))
+
+
 def _pod_pools(found: Cluster) -> Iterator[Element]:
     for family in ("ipv4", "ipv6"):
         prefix = getattr(found.spec.pod_cidrs, family)
@@ -71,6 +82,7 @@ def _pod_pools(found: Cluster) -> Iterator[Element]:
         yield CalicoPool(
             subject=f"{found.intent.subject}/pods/{family}",
             origins=(
+                _dataplane(found),
                 Origin("cidr", found.intent, ("spec", "podCidrs", family)),
                 Origin("block_size", found.intent, ("spec", "blockSizes", family)),
             ),
@@ -86,16 +98,12 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
     intent = found.intent
     for name in found.servers:
         server = allocated.resolved.servers[name]
-        pinned = server.pins.localsids is not None
-        place = (
-            (server.intent, ("spec", "pins", "localsids"))
-            if pinned
-            else (intent, ("spec", "srv6", "localsids"))
-        )
         yield CalicoPool(
             subject=f"{server.intent.subject}/localsids",
             origins=(
-                Origin("cidr", *place, "pinned" if pinned else f"leased for {name}"),
+                _dataplane(found),
+                *sid_block_origins("cidr", server, found, f"block of {name}"),
+                *memberships(allocated.resolved)[name],
                 Origin("name", server.intent, ("spec", "hostname")),
             ),
             name=f"sr-localsids-pool-{server.hostname}",
@@ -108,7 +116,7 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
     subject = f"{intent.subject}/overlay"
     yield CalicoPool(
         subject=subject,
-        origins=(bsids,),
+        origins=(_dataplane(found), bsids),
         name="sr-policies-pool",
         cidr=drawn,
         block_size=POLICY_BLOCK,
@@ -120,6 +128,7 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
     yield CalicoOverlay(
         subject=subject,
         origins=(
+            _dataplane(found),
             Origin("", intent, ("spec", "srv6")),
             Origin("localsids", intent, ("spec", "srv6", "localsids")),
             Origin("policies", bsids.intent, bsids.path, bsids.rule),
@@ -139,6 +148,7 @@ def _bgp(found: Cluster, resolved: Resolved) -> Iterator[Element]:
     yield BgpConfiguration(
         subject=f"{intent.subject}/bgp",
         origins=(
+            _dataplane(found),
             Origin("asn", intent, ("spec", "bgp", "asn")),
             Origin("node_mesh", intent, ("spec", "bgp", "nodeMesh")),
         ),
@@ -149,7 +159,11 @@ def _bgp(found: Cluster, resolved: Resolved) -> Iterator[Element]:
         where = ("spec", "bgp", "peers", index)
         yield BgpPeering(
             subject=f"{intent.subject}/bgp/{peer.name}",
-            origins=tuple(Origin(field, intent, (*where, key)) for field, key in _PEER_FIELDS),
+            origins=(
+                _dataplane(found),
+                *(Origin(field, intent, (*where, key)) for field, key in _PEER_FIELDS),
+                *_hosts(peer.nodes, resolved),
+            ),
             name=peer.name,
             address=str(peer.address),
             port=peer.port,
@@ -198,6 +212,7 @@ def calico_selector(selector: Selector | None, resolved: Resolved) -> str:
 def _mtu(found: Cluster, resolved: Resolved) -> Iterator[Element]:
     mtu, origins = mtu_in_force(found, resolved)
     if mtu is not None:
+        origins = (_dataplane(found), *origins)
         yield MtuSetting(subject=f"{found.intent.subject}/mtu", origins=origins, mtu=mtu)
 
 
@@ -210,29 +225,33 @@ def _node_configs(found: Cluster, allocated: Allocated) -> Iterator[Element]:
         own[item.node].append(item)
     here = {item.family for item in exits if item.cluster == found.name}
     rows: dict[str, dict[str, Any]] = {}
+    causes: dict[str, tuple[Origin, ...]] = {}
     for name in found.servers:
         server = resolved.servers[name]
         ways = [(item, item.policy_at(name)) for item in exits if item.node != name and item.family in here]
         yield CalicoNodeConfig(
             subject=f"{server.intent.subject}/overlay",
             origins=(
+                _dataplane(found),
                 Origin("node", server.intent, ("spec", "hostname")),
-                *(
-                    Origin("localsids", item.sid_origin.intent, item.sid_origin.path, item.sid_origin.rule)
-                    for item in own[name]
-                ),
-                Origin("policies", found.intent, ("spec", "srv6", "policies"), "BSIDs are leased"),
-                *(
-                    Origin("policies", place.intent, place.path, place.rule)
-                    for _, way in ways
-                    if way.path
-                    for place in way.origins
-                ),
+                *(origin._replace(field="localsids") for item in own[name] for origin in item.sid_origins),
+                *memberships(resolved)[name],
+                *dict.fromkeys(origin for item, way in ways for origin in _why(item, way, causes, resolved)),
             ),
             node=server.hostname,
             localsids=tuple((item.family, item.sid) for item in own[name]),
             policies=tuple(_row(item, way, rows, resolved) for item, way in ways),
         )
+
+
+def _why(
+    item: Exit, policy: Policy, causes: dict[str, tuple[Origin, ...]], resolved: Resolved
+) -> tuple[Origin, ...]:
+    """Return why the row of a policy is as it is; made once for all headends."""
+    if policy.bsid not in causes:
+        address = Origin("policies", resolved.servers[item.node].intent, ("spec", "ipv6"), "its endpoint")
+        causes[policy.bsid] = (*(origin._replace(field="policies") for origin in policy.origins), address)
+    return causes[policy.bsid]
 
 
 def _row(
@@ -301,19 +320,20 @@ def _injection(
     node = aim.server.name
     lists, places = segment_lists(candidate, aim.sid, intent)
     fact = allocated.resolved.facts.origins[f"node/{node}"]
-    pinned = node in intent.spec.bsids
+    cluster = allocated.resolved.clusters[aim.server.cluster or ""]
     where = ("spec", "candidatePaths", candidate.index)
     behavior = BEHAVIORS[aim.family]
     return PolicyInjection(
         subject=f"{intent.subject}/{aim.server.intent.uid}/{aim.family}",
         origins=(
-            Origin("", intent, ("spec", "headends")),
+            _dataplane(found),
+            *endpoint_origins(intent, aim.server, PODS, allocated.resolved),
+            *memberships(allocated.resolved)[node],
+            *zone_origins(cluster, PODS, aim.family, allocated.resolved),
             Origin("distinguisher", intent, ("spec", "steer", "pods"), f"says the family: {aim.family}"),
             Origin("color", intent, ("spec", "color")),
             Origin("endpoint", fact.intent, (*fact.path, "address"), "announced by the node"),
-            Origin("bsid", intent, ("spec", "bsids", node), "pinned")
-            if pinned
-            else Origin("bsid", intent, ("spec", "endpoints"), "leased"),
+            *bsid_origins(intent, aim.server, cluster),
             Origin("preference", intent, (*where, "preference")),
             Origin("next_hop", found.intent, ("spec", "bgp", "injector")),
             *places,

@@ -7,15 +7,17 @@ network, which the node's agent puts into the table of its zone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from compiler.allocated import PODS, Allocated
 from compiler.derived.addresses import block_share, share
+from compiler.derived.memo import remembered
 from compiler.derived.mtu import mtu_in_force
 from compiler.derived.offers import Offer, offers
 from compiler.derived.overlay import families
+from compiler.derived.reasons import block_origins, imported, pod_block_origins, zone_place
 from compiler.elements.pods import NodeConflist
 from compiler.resolved import Cluster, Network, Resolved
 from intent.kinds.virtual_network import OverlayAttachment
@@ -52,13 +54,14 @@ def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
     found = families(cluster, PODS, resolved)
     intent = cluster.intent
     mtu, why = mtu_in_force(cluster, resolved)
+    server = resolved.servers[node]
+    blocks = [place for family in found for place in pod_block_origins("blocks", server, cluster, family)]
+    routes = [
+        Origin("routes", intent, ("spec", "podCidrs", family), f"pods have {family}") for family in found
+    ]
     return NodeConflist(
-        subject=f"{resolved.servers[node].intent.subject}/pods",
-        origins=(
-            Origin("", intent, ("spec", "dataplane")),
-            Origin("blocks", intent, ("spec", "podCidrs"), "leased"),
-            *why,
-        ),
+        subject=f"{server.intent.subject}/pods",
+        origins=(*blocks, *routes, *why),
         name=POD_NETWORK,
         bridge=None,
         table=allocated.table.get((cluster.name, PODS), 0),
@@ -70,7 +73,8 @@ def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
 
 def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
     network, intent = offer.network, offer.network.intent
-    mtu, why = mtu_in_force(allocated.resolved.clusters[offer.cluster], allocated.resolved)
+    cluster = allocated.resolved.clusters[offer.cluster]
+    mtu, why = mtu_in_force(cluster, allocated.resolved)
     if network.spec.mtu:
         mtu, why = network.spec.mtu, (Origin("mtu", intent, ("spec", "mtu")),)
     blocks = [
@@ -79,15 +83,22 @@ def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
         )
         for subnet in network.spec.subnets
     ]
+    pairs = zip(blocks, network.spec.subnets, strict=True)
+    kept = any(subnet.gateway_address in block.block for block, subnet in pairs)
     return NodeConflist(
         subject=f"{intent.subject}/{node}",
         origins=(
             Origin("", intent, offer.path),
             Origin("name", intent, ("metadata", "name")),
-            Origin("blocks", intent, ("spec", "subnets"), "leased"),
+            *(
+                place
+                for number in range(len(blocks))
+                for place in block_origins("blocks", network, number, cluster, "leased")
+            ),
             Origin("blocks", intent, ("spec", "ipam")),
+            *((Origin("blocks", intent, ("spec", "gateway")),) if kept else ()),
             *why,
-            Origin("routes", intent, ("spec", "zone"), "subnets that the zone reaches"),
+            *_reached(allocated.resolved)[network.name],
         ),
         name=offer.name,
         bridge=bridge_name(network.name),
@@ -96,6 +107,28 @@ def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
         blocks=tuple(blocks),
         routes=_routes(network, allocated.resolved),
     )
+
+
+@remembered
+def _reached(resolved: Resolved) -> Mapping[str, tuple[Origin, ...]]:
+    """Return why pods of each overlay network reach others: whose subnets those are, and who joins them."""
+    found: dict[str, tuple[Origin, ...]] = {}
+    for network in resolved.networks.values():
+        if not network.overlay_clusters or network.vrf is None:
+            found[network.name] = ()
+            continue
+        vrf = resolved.vrfs[network.vrf]
+        members = [name for zone in (vrf.name, *vrf.imports) for name in resolved.vrfs[zone].networks]
+        reached = [resolved.networks[name] for name in members if resolved.networks[name].overlay_clusters]
+        others = [
+            Origin("routes", other.intent, path, "subnets that the zone reaches")
+            for other in reached
+            for path in (("spec", "subnets"), ("spec", "attachments"), zone_place(other.intent))
+            if other is not network or path[-1] != "attachments"
+        ]
+        own = Origin("routes", network.intent, ("spec", "ipam", "routes"))
+        found[network.name] = (*others, own, *imported(vrf, vrf.imports, "routes", resolved))
+    return found
 
 
 def _routes(network: Network, resolved: Resolved) -> tuple[IPNetwork, ...]:

@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.derived.attachments import Point, ports_of
+from compiler.derived.attachments import Point, PortUse, ports_of
+from compiler.derived.entrances import drawn, entrance, group_origins, pooled
+from compiler.derived.exits import exit_fabrics
 from compiler.derived.fabrics import Share, group_of, shares, target
+from compiler.derived.reasons import NAME, Origins, imported, zone_place
 from compiler.elements import fabric as blueprint
 from compiler.graph import Element
 from compiler.lower.border import border
 from compiler.lower.wire import wire
 from compiler.resolve.names import pools_of
-from compiler.resolved import Lag, Network, Port, Vrf
+from compiler.resolved import Lag, Network, Port, Resolved, Vrf
 from intent.model import Intent, Origin
 
 LEASED: Final = "leased"
@@ -37,10 +40,8 @@ def fabric(allocated: Allocated, name: str) -> Iterator[Element]:
 
 
 def _zone(vrf: Vrf, fabric: str, allocated: Allocated) -> Element:
-    l3vni, place = (
-        allocated.l3vni[vrf.name,],
-        ("spec", "zone") if vrf.intent.spec.zone else ("metadata", "name"),
-    )
+    resolved, intent = allocated.resolved, vrf.intent
+    l3vni, place = allocated.l3vni[vrf.name,], zone_place(intent)
     reached = (target(allocated.l3vni[zone,]) for zone in vrf.imports if (zone,) in allocated.l3vni)
     networks = (
         [allocated.resolved.networks[name] for name in vrf.networks]
@@ -50,11 +51,16 @@ def _zone(vrf: Vrf, fabric: str, allocated: Allocated) -> Element:
     return blueprint.Vrf(
         subject=vrf.subject,
         origins=(
-            Origin("name", vrf.intent, place),
-            Origin("l3vni", vrf.intent, place, LEASED),
-            Origin("vlan", vrf.intent, place, LEASED),
-            Origin("route_target", vrf.intent, place, "L3VNI:1"),
-            *(Origin("import_targets", cause, ("spec",), "zones that it may reach") for cause in vrf.causes),
+            Origin("name", intent, place),
+            Origin("l3vni", intent, place, LEASED),
+            *pooled("l3vni", "l3vni", _fabrics(vrf, resolved), resolved),
+            Origin("vlan", intent, place, LEASED),
+            *pooled("vlan", "vlan", (fabric,), resolved),
+            Origin("route_target", intent, place, "L3VNI:1"),
+            *pooled("route_target", "l3vni", _fabrics(vrf, resolved), resolved),
+            *_present(vrf, fabric, resolved),
+            *imported(vrf, vrf.imports, "import_targets", resolved),
+            *(origin for zone in vrf.imports for origin in _exported(resolved.vrfs[zone], resolved)),
             *(
                 Origin(f"{way}_targets", network.intent, ("spec", "routeTargets", f"{way}s"))
                 for network in networks
@@ -71,23 +77,55 @@ def _zone(vrf: Vrf, fabric: str, allocated: Allocated) -> Element:
     )
 
 
+def _fabrics(vrf: Vrf, resolved: Resolved) -> tuple[str, ...]:
+    """Return the fabrics that a zone reaches, and that its layer-3 VNI must do for."""
+    found = {fabric for name in vrf.networks for fabric in resolved.networks[name].fabrics}
+    return tuple(sorted(found | exit_fabrics(resolved).get(vrf.name, set())))
+
+
+def _exported(vrf: Vrf, resolved: Resolved) -> Iterator[Origin]:
+    """Yield why a zone has a target that others can import: its layer-3 VNI, and the fabric that it is in."""
+    yield from pooled("import_targets", "l3vni", _fabrics(vrf, resolved), resolved)
+    reached = (resolved.networks[name] for name in vrf.networks if resolved.networks[name].fabrics)
+    for network in reached:
+        yield from entrance(network, network.fabrics[0], "import_targets", resolved)
+        return
+
+
+def _present(vrf: Vrf, fabric: str, resolved: Resolved) -> Iterator[Origin]:
+    """Yield why a zone is in a fabric: its first network there, or else its way out."""
+    for name in vrf.networks:
+        network = resolved.networks[name]
+        if fabric in network.fabrics:
+            yield from (
+                Origin("", network.intent, path) for path in (zone_place(network.intent), ("spec", "zone"))
+            )
+            yield from entrance(network, fabric, "", resolved)
+            return
+    for intent in resolved.of("ExternalConnection").values():
+        if intent.spec.zone == vrf.name and intent.spec.fabric == fabric:
+            yield from (Origin("", intent, ("spec", part), "way out") for part in ("zone", "fabric"))
+            return
+
+
 def _network(network: Network, fabric: Intent, allocated: Allocated) -> Element:
     intent, spec, name = network.intent, network.spec, network.name
     vni = allocated.vni[name,]
-    vni_rule = "" if spec.vni else LEASED
     return blueprint.VirtualNetwork(
         subject=intent.subject,
         origins=(
-            Origin("name", intent, ("metadata", "name")),
-            Origin("vni", intent, ("spec", "vni"), vni_rule),
-            Origin("route_target", intent, ("spec", "vni"), "VNI:1"),
-            Origin("vlan", intent, ("spec", "vlan"), "" if spec.vlan else LEASED),
-            Origin("vrf", intent, ("spec", "zone")),
+            Origin("name", intent, NAME),
+            *drawn(network, "vni", allocated.resolved),
+            *(origin._replace(field="route_target") for origin in drawn(network, "vni", allocated.resolved)),
+            *drawn(network, "vlan", allocated.resolved),
+            Origin("vrf", intent, zone_place(intent)),
+            *entrance(network, fabric.name, "", allocated.resolved),
             Origin("subnets", intent, ("spec", "subnets")),
             Origin("subnets", intent, ("spec", "gateway")),
             Origin("mtu", intent, ("spec", "mtu"))
             if spec.mtu
             else Origin("mtu", fabric, ("spec", "defaults", "portMtu"), "MTU of the ports"),
+            Origin("mtu", intent, ("spec", "gateway"), "MTU of the gateway"),
             Origin("dhcp_relay", intent, ("spec", "dhcpRelay")),
             Origin("description", intent, ("spec", "description")),
             Origin("dynamic", intent, ("spec", "attachments")),
@@ -120,15 +158,25 @@ def _subnets(network: Network) -> tuple[blueprint.Subnet, ...]:
 
 def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Element]:
     """Yield bindings, which follow from the points in use, and then the attachments themselves."""
-    networks, groups = allocated.resolved.networks, group_of(intent.spec)
-    bound: defaultdict[tuple[str, str, str], list[Origin]] = defaultdict(list)
+    resolved, groups = allocated.resolved, group_of(intent.spec)
+    networks = resolved.networks
+    bound: defaultdict[tuple[str, str, str], list[PortUse]] = defaultdict(list)
     for use in share.uses:
         switch, group = _leaf(use.point, groups)
-        bound[use.network, switch, group].extend(use.origins)
-    for (name, switch, group), origins in sorted(bound.items()):
+        bound[use.network, switch, group].append(use)
+    for (name, switch, group), uses in sorted(bound.items(), key=lambda item: item[0]):
         yield blueprint.Binding(
             subject=f"{networks[name].intent.subject}/{group or switch}",
-            origins=tuple(origins),
+            origins=tuple(
+                dict.fromkeys(
+                    (
+                        *_wanted(uses),
+                        *_extended(networks[name], intent, resolved),
+                        *drawn(networks[name], "vlan", allocated.resolved),
+                        *group_origins(intent, group),
+                    )
+                )
+            ),
             network=name,
             switch=switch or None,
             group=group or None,
@@ -140,7 +188,7 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
         lag = None if isinstance(use.point, Port) else use.point.name
         yield blueprint.Attachment(
             subject=f"{networks[use.network].intent.subject}/{place}",
-            origins=use.origins,
+            origins=(*use.origins, *_extended(networks[use.network], intent, resolved)),
             network=use.network,
             switch=port.switch if port else None,
             port=port.port if port else None,
@@ -148,6 +196,26 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
             tagged=use.tagged,
             reasons=use.reasons,
         )
+
+
+def _wanted(uses: list[PortUse]) -> Iterator[Origin]:
+    """Yield why a leaf must carry a network: who asks for it, and what is behind all of them alike."""
+    for use in uses:
+        yield from use.asked
+    # Nodes of a range are of one document, which decides about all of them at once; a selector that loses
+    # one of several nodes does not.
+    several = len(uses) > 1
+    kept = [
+        [one for one in use.origins if not one.field and not (several and one.path[-1] == "nodes")]
+        for use in uses
+    ]
+    common = set.intersection(*({(id(one.intent.doc), one.path) for one in rows} for rows in kept))
+    yield from (one for one in kept[0] if (id(one.intent.doc), one.path) in common)
+
+
+def _extended(network: Network, fabric: Intent, resolved: Resolved) -> Origins:
+    """Return what puts a network on ports of a fabric at all."""
+    return (Origin("", network.intent, NAME), *entrance(network, fabric.name, "", resolved))
 
 
 def _leaf(point: Point, groups: Mapping[str, str]) -> tuple[str, str]:

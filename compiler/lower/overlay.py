@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from compiler.allocated import PODS, Allocated, Family
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import families, zones_of
-from compiler.derived.tunnels import Exit, Tunnels, imported, table_origin, tunnels
+from compiler.derived.reasons import imported, memberships, sid_block_origins, table_origins, zone_origins
+from compiler.derived.tunnels import Exit, Tunnels, chosen_by, tunnels
 from compiler.elements.overlay import (
     BEHAVIOR,
     EncapSource,
@@ -45,20 +46,18 @@ def node(allocated: Allocated, name: str) -> Iterator[Element]:
     yield from _local_routes(cluster, own, allocated)
     yield from _source(cluster, server)
     for item in own.values():
-        yield _localsid(item, cluster, allocated)
+        yield _localsid(item, allocated)
     yield from _tunnels(cluster, server_name, known, allocated)
 
 
 def _tables(cluster: Cluster, allocated: Allocated) -> Iterator[Element]:
     for zone, several in _zones(allocated)[cluster.name].items():
         about = allocated.resolved.vrfs[zone].intent if zone else cluster.intent
-        origins: tuple[Origin, ...] = (table_origin("number", cluster, zone),)
-        if zone:
-            origins += (Origin("", about, ("spec", "zone"), "zone of the overlay"),)
+        origins = table_origins("number", zone, allocated.resolved)
         for family in several:
             yield Table(
                 subject=f"{about.subject}/overlay/table",
-                origins=origins,
+                origins=(*origins, *zone_origins(cluster, zone, family, allocated.resolved)),
                 number=allocated.table[cluster.name, zone],
                 family=family,
                 # A zone may be renamed; a table cannot without being taken from under SIDs and steering.
@@ -135,14 +134,15 @@ def _local_routes(
             if other == zone or family not in zones[other]:
                 continue
             causes = (
-                *imported(other, allocated.resolved),
-                table_origin("table", cluster, other),
-                table_origin("lookup", cluster, zone),
+                *imported(allocated.resolved.vrfs[other], (zone,), "", allocated.resolved),
+                *table_origins("table", other, allocated.resolved),
+                *table_origins("lookup", zone, allocated.resolved),
+                *zone_origins(cluster, other, family, allocated.resolved),
             )
             for block in item.blocks:
                 yield Route(
                     subject=f"{item.subject}/from/{other}",
-                    origins=(block.origin, *causes),
+                    origins=(*block.origins, *causes),
                     table=tables[cluster.name, other],
                     prefix=block.prefix,
                     lookup=tables[cluster.name, zone],
@@ -164,21 +164,14 @@ def _source(cluster: Cluster, server: Server) -> Iterator[Element]:
     )
 
 
-def _localsid(item: Exit, cluster: Cluster, allocated: Allocated) -> Localsid:
+def _localsid(item: Exit, allocated: Allocated) -> Localsid:
     return Localsid(
         subject=item.subject,
-        origins=(item.sid_origin, table_origin("table", cluster, item.zone), _family_origin(item, cluster)),
+        origins=(*item.sid_origins, *table_origins("table", item.zone, allocated.resolved)),
         sid=item.sid,
         behavior=BEHAVIOR[item.family],
-        table=allocated.table[cluster.name, item.zone],
+        table=allocated.table[item.cluster, item.zone],
     )
-
-
-def _family_origin(item: Exit, cluster: Cluster) -> Origin:
-    if item.blocks:
-        place = item.blocks[0].origin
-        return Origin("behavior", place.intent, place.path, f"decapsulates {item.family}")
-    return Origin("behavior", cluster.intent, ("spec", "podCidrs"), f"decapsulates {item.family}")
 
 
 def _tunnels(cluster: Cluster, headend: str, known: Tunnels, allocated: Allocated) -> Iterator[Element]:
@@ -205,11 +198,10 @@ def _tunnels(cluster: Cluster, headend: str, known: Tunnels, allocated: Allocate
             continue
         policy = item.policies[which]
         policies[policy.bsid] = policy
-        bsid = tuple(place for place in policy.origins if place.field in ("bsid", ""))
         steerings.append(
             Steering(
                 subject=policy.subject,
-                origins=(origin, table_origin("table", cluster, PODS), *bsid),
+                origins=(origin, *table_origins("table", PODS, allocated.resolved), *chosen_by(policy)),
                 table=allocated.table[cluster.name, PODS],
                 family=item.family,
                 prefix=prefix,
@@ -227,18 +219,13 @@ def access_routes(allocated: Allocated, router: str) -> Iterator[Element]:
         hop = uplink.address or server.ipv6 if uplink else None
         if uplink is None or hop is None:
             continue
-        pinned = server.pins.localsids is not None
-        place = (
-            (server.intent, ("spec", "pins", "localsids"))
-            if pinned
-            else (cluster.intent, ("spec", "srv6", "localsids"))
-        )
         said: tuple[str | int, ...] = ("spec", "uplink", "address") if uplink.address else ("spec", "ipv6")
         interface = _towards(router, server.name, allocated.resolved)
         yield Route(
             subject=f"{allocated.resolved.underlay.router_origin[router][0].subject}/{router}/static-routes",
             origins=(
-                Origin("prefix", *place, "pinned" if pinned else f"block leased to {server.name}"),
+                *sid_block_origins("prefix", server, cluster, f"block of {server.name}"),
+                *memberships(allocated.resolved)[server.name],
                 Origin("next_hop", server.intent, said),
                 Origin("", server.intent, ("spec", "uplink", "router")),
                 *((interface[1],) if interface else ()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from compiler.allocated import Allocated
 from compiler.derived.offers import Leg, Offer, offers
@@ -16,12 +15,12 @@ from compiler.elements.pods import (
 )
 from compiler.graph import Element
 from compiler.lower.addressing import address_pools, addressing
+from compiler.lower.pod_origins import mtus, of_addresses, of_offer, of_vf
 from compiler.lower.vfs import lower_pools, policy_of, resource_of
 from compiler.lower.workloads import fixed_macs, lower_workloads
 from compiler.resolved import Network, Pool, Resolved
 from intent.kinds import virtual_network as kinds
-from intent.model import Intent, Origin, camel
-from intent.source import FieldPath
+from intent.model import Origin, camel
 
 
 def lower_pods(allocated: Allocated, name: str) -> Iterator[Element]:
@@ -44,9 +43,9 @@ def lower_pods(allocated: Allocated, name: str) -> Iterator[Element]:
 def _single(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
     pool = allocated.resolved.pools[offer.pools[0]]
     origins = (
-        *_origins(offer, allocated),
-        *_vf_origins(offer, pool),
-        *_address_origins(offer.network.intent),
+        *of_offer(offer, allocated.resolved),
+        *of_vf(offer, pool, allocated.resolved),
+        *of_addresses(offer, allocated.resolved),
     )
     leg = Leg(offer.name, pool.name, "")
     yield from _vfs(offer, leg, ipam, origins, allocated)
@@ -56,10 +55,14 @@ def _bond(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Elem
     """Yield the legs, which have no addresses, and the bond, which has them."""
     attachment, resolved = offer.attachment, allocated.resolved
     assert isinstance(attachment, kinds.SriovBondAttachment)  # noqa: S101 -- for the type checker
-    base = _origins(offer, allocated)
+    base = of_offer(offer, resolved)
     for leg in offer.legs:
         yield from _vfs(
-            offer, leg, Addressing("none"), (*base, *_vf_origins(offer, resolved.pools[leg.pool])), allocated
+            offer,
+            leg,
+            Addressing("none"),
+            (*base, *of_vf(offer, resolved.pools[leg.pool], resolved)),
+            allocated,
         )
     path = offer.path
     intent = offer.network.intent
@@ -67,7 +70,8 @@ def _bond(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Elem
         *base,
         *(Origin(field, intent, (*path, camel(field))) for field in ("mode", "fail_over_mac", "miimon")),
         Origin("links", intent, (*path, "interface"), "named after the bond"),
-        *_address_origins(intent),
+        *mtus(offer, tuple(resolved.pools[pool] for pool in offer.pools), made=False),
+        *of_addresses(offer, resolved),
     )
     for index, namespace in enumerate(offer.namespaces):
         yield BondAttachment(
@@ -105,7 +109,8 @@ def _vfs(
     vlan = allocated.vlan.get((network.name,), 0) if settings.tagging == "nic" else 0
     own = _own_mtu(network, pool, resolved)
     resource, policy, fabric = resource_of(pool, resolved), policy_of(pool), _fabric(network, allocated)
-    mac = (offer.cluster, network.name) in fixed_macs(resolved)
+    fixed = fixed_macs(resolved).get((offer.cluster, network.name), ())
+    origins += fixed
     for index, namespace in enumerate(offer.namespaces):
         yield SriovAttachment(
             subject=network.intent.subject,
@@ -122,7 +127,7 @@ def _vfs(
             ipam=ipam,
             mtu=own,
             ips=_ips(ipam),
-            mac=mac,
+            mac=bool(fixed),
             fabric=fabric,
         )
 
@@ -140,10 +145,7 @@ def _own_mtu(network: Network, pool: Pool, resolved: Resolved) -> int | None:
 
 def _overlay(offer: Offer, allocated: Allocated) -> Iterator[OverlayAttachment]:
     zone = offer.network.vrf or ""
-    origins = (
-        *_origins(offer, allocated),
-        Origin("zone", offer.network.intent, ("spec", "zone"), "" if offer.network.spec.zone else "its own"),
-    )
+    origins = (*of_offer(offer, allocated.resolved),)
     for namespace in offer.namespaces:
         yield OverlayAttachment(
             subject=offer.network.intent.subject,
@@ -176,58 +178,3 @@ def _fabric(network: Network, allocated: Allocated) -> FabricLink | None:
         return None
     key = (network.name,)
     return FabricLink(allocated.vni.get(key), allocated.vlan.get(key), network.vrf)
-
-
-def _origins(offer: Offer, allocated: Allocated) -> tuple[Origin, ...]:
-    intent, spec = offer.network.intent, offer.network.spec
-    cluster = allocated.resolved.clusters[offer.cluster].intent
-    own = bool(offer.attachment.namespaces)
-    found = [
-        Origin("", intent, offer.path),
-        Origin("name", intent, ("metadata", "name")),
-        Origin("namespace", intent, (*offer.path, "namespaces"))
-        if own
-        else Origin("namespace", cluster, ("spec", "namespaces"), "all of the cluster"),
-    ]
-    if offer.network.fabrics:
-        found.append(Origin("fabric", intent, ("spec", "extendToFabric"), "leased" if not spec.vni else ""))
-    if spec.mtu:
-        found.append(Origin("mtu", intent, ("spec", "mtu")))
-    return tuple(found)
-
-
-_WRITTEN: Final = tuple(
-    (name, f"settings.{name}", camel(name))
-    for name in (
-        "vlan_qos",
-        "vlan_proto",
-        "spoof_check",
-        "trust",
-        "link_state",
-        "min_tx_rate",
-        "max_tx_rate",
-    )
-)
-"""Settings of VFs: as the model, the element and the document call them."""
-
-
-def _vf_origins(offer: Offer, pool: Pool) -> Iterator[Origin]:
-    intent, spec, path = offer.network.intent, offer.network.spec, offer.path
-    said = pool.intent.spec.resource_name is not None
-    field: FieldPath = ("spec", "resourceName") if said else ("metadata", "name")
-    yield Origin("resource", pool.intent, field, "" if said else "named after the pool")
-    if "tagging" in offer.attachment.model_fields_set or not offer.network.fabrics:
-        yield Origin("vlan", intent, (*path, "tagging"))
-    if offer.network.fabrics:
-        yield Origin("vlan", intent, ("spec", "vlan"), "" if spec.vlan else "leased")
-    said_here = offer.attachment.model_fields_set
-    for name, settings, alias in _WRITTEN:
-        if name in said_here:
-            yield Origin(settings, intent, (*path, alias))
-
-
-def _address_origins(intent: Intent) -> Iterator[Origin]:
-    if intent.spec.subnets:
-        yield Origin("ipam", intent, ("spec", "subnets"))
-        yield Origin("ipam", intent, ("spec", "gateway"), "the gateway is never handed out")
-    yield Origin("ipam", intent, ("spec", "ipam"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from compiler.derived.reasons import NAME, Origins, labels, memberships
 from compiler.elements.pods import DevicePluginResource, SriovNodePolicy
 from compiler.graph import Element
-from compiler.resolved import Pool, Resolved
+from compiler.lower.pod_origins import managers, resources
+from compiler.resolved import Pool, Resolved, Server
 from intent.kinds.cluster import SriovOperator
 from intent.kinds.sriov_pool import SriovPoolSpec
 from intent.model import Origin
@@ -29,7 +31,7 @@ def lower_pools(resolved: Resolved, cluster: str) -> Iterator[Element]:
         if sriov.manager == "operator":
             yield from _policies(pool, sriov, resolved)
         else:
-            yield _resource(pool, sriov)
+            yield _resource(pool, sriov, resolved)
 
 
 def resource_of(pool: Pool, resolved: Resolved) -> str:
@@ -49,24 +51,25 @@ def _policies(pool: Pool, sriov: SriovOperator, resolved: Resolved) -> Iterator[
     spec: SriovPoolSpec = pool.intent.spec
     name = policy_of(pool)
     if name:
-        yield _policy(pool, sriov, name, tuple(spec.nodes.match_labels.items()) or (ANY_NODE,))
+        chosen = tuple(spec.nodes.match_labels.items()) or (ANY_NODE,)
+        yield _policy(pool, sriov, name, chosen, resolved)
         return
     for node in pool.members:
         host = resolved.servers[node].hostname
-        yield _policy(pool, sriov, f"{pool.name}-{host}", ((HOSTNAME, host),))
+        yield _policy(pool, sriov, f"{pool.name}-{host}", ((HOSTNAME, host),), resolved)
 
 
 def _policy(
-    pool: Pool, sriov: SriovOperator, name: str, labels: tuple[tuple[str, str], ...]
+    pool: Pool, sriov: SriovOperator, name: str, chosen: tuple[tuple[str, str], ...], resolved: Resolved
 ) -> SriovNodePolicy:
     spec: SriovPoolSpec = pool.intent.spec
     return SriovNodePolicy(
         subject=pool.intent.subject,
-        origins=_origins(pool),
+        origins=(*_origins(pool, resolved), *_nodes(pool, name, resolved)),
         name=name,
         operator=sriov.namespace,
         resource=pool.resource_name,
-        node_labels=labels,
+        node_labels=chosen,
         # A range of VFs can be said of a named PF only.
         nics=spec.nics.names or (_nics(pool) if spec.vf_range else ()),
         vf_range=spec.vf_range.spans[0] if spec.vf_range else None,
@@ -85,11 +88,11 @@ def _policy(
     )
 
 
-def _resource(pool: Pool, sriov: SriovOperator) -> DevicePluginResource:
+def _resource(pool: Pool, sriov: SriovOperator, resolved: Resolved) -> DevicePluginResource:
     spec: SriovPoolSpec = pool.intent.spec
     return DevicePluginResource(
         subject=pool.intent.subject,
-        origins=_origins(pool),
+        origins=(*_origins(pool, resolved), *_nics_of(pool, resolved)),
         prefix=sriov.prefix,
         resource=pool.resource_name,
         # The device ids of VFs differ from those of their PF, so the PF is named instead.
@@ -110,8 +113,7 @@ def _nics(pool: Pool) -> tuple[str, ...]:
 
 
 _PATHS: Final[tuple[tuple[str, FieldPath], ...]] = (
-    ("", ()),
-    ("name", ("metadata", "name")),
+    ("name", NAME),
     ("node_labels", ("spec", "nodes")),
     ("nics", ("spec", "nics")),
     ("vf_range", ("spec", "vfRange")),
@@ -130,11 +132,43 @@ _PATHS: Final[tuple[tuple[str, FieldPath], ...]] = (
 )
 
 
-def _origins(pool: Pool) -> tuple[Origin, ...]:
+def _origins(pool: Pool, resolved: Resolved) -> Origins:
     intent = pool.intent
-    said = intent.spec.resource_name is not None
-    field: FieldPath = ("spec", "resourceName") if said else ("metadata", "name")
-    named = Origin("resource", intent, field, "" if said else "named after the pool")
     unsaid = {name for name in ("vendor", "device", "pci") if not getattr(intent.spec.nics, name)}
     unsaid |= {name for name in ("mtu", "vf_range") if getattr(intent.spec, name) is None}
-    return (named, *(Origin(name, intent, path) for name, path in _PATHS if name not in unsaid))
+    own = tuple(Origin(name, intent, path) for name, path in _PATHS if name not in unsaid)
+    return (*resources(resolved)[pool.name], *own, *managers(resolved)[pool.cluster])
+
+
+def _nodes(pool: Pool, name: str, resolved: Resolved) -> Origins:
+    """Return why a policy of one node is there, and why a policy names its NICs."""
+    spec: SriovPoolSpec = pool.intent.spec
+    if name == policy_of(pool):
+        return _nics_of(pool, resolved) if spec.vf_range and not spec.nics.names else ()
+    servers = [resolved.servers[node] for node in pool.members]
+    (server,) = (server for server in servers if name == f"{pool.name}-{server.hostname}")
+    return (
+        *(origin._replace(field="node_labels") for origin in memberships(resolved)[server.name]),
+        *labels(server, spec.nodes, "chosen by label"),
+        Origin("node_labels", server.intent, ("spec", "hostname")),
+        *_nics_at(server),
+    )
+
+
+def _nics_of(pool: Pool, resolved: Resolved) -> Origins:
+    """Return where the NICs of the nodes of a pool are said, and what chooses the nodes."""
+    selector = pool.intent.spec.nodes
+    servers = [resolved.servers[node] for node in pool.members]
+    return tuple(
+        dict.fromkeys(
+            origin
+            for server in servers
+            for origin in (*_nics_at(server), *labels(server, selector, "chosen by label"))
+        )
+    )
+
+
+def _nics_at(server: Server) -> Iterator[Origin]:
+    for intent in filter(None, (server.intent, server.profile)):
+        if intent.spec.nics:
+            yield Origin("nics", intent, ("spec", "nics"))
