@@ -20,6 +20,8 @@ Severity = Literal["error", "warning", "note"]
 _LINE_END = re.compile("\r\n|\n|\r")
 _ALIKE: Final = 3
 """Diagnostics of one code at one place that are shown in full."""
+_LONGEST: Final = 600
+"""Characters of a message or hint that are shown: a name in it may be megabytes long."""
 _MANY: Final = 1000
 """Known words from which on only those that begin alike are compared."""
 
@@ -108,9 +110,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def as_text(found: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
     """Write diagnostics for people: place, code, message, the line with a caret, related places, hint."""
     entries, more = _first_of_each(found)
-    files = {entry.span.file for entry in entries if entry.span.line}
-    rows = {file: _LINE_END.split(texts[file]) for file in files if file in texts}
+    wanted: dict[str, set[int]] = {}
+    for entry in entries:
+        if entry.span.line:
+            wanted.setdefault(entry.span.file, set()).add(entry.span.line)
+    rows = {file: _rows(texts[file], numbers) for file, numbers in wanted.items() if file in texts}
     return "\n".join(line for entry in entries for line in _lines(entry, rows, more.get(id(entry), 0)))
+
+
+def _rows(text: str, wanted: set[int]) -> dict[int, str]:
+    """Return some lines of a text by number; the others, which may be millions, are never made."""
+    found: dict[int, str] = {}
+    start, number, last = 0, 1, max(wanted)
+    for end in _LINE_END.finditer(text):
+        if number in wanted:
+            found[number] = text[start : end.start()]
+        start, number = end.end(), number + 1
+        if number > last:
+            return found
+    return {**found, number: text[start:]}
 
 
 def _first_of_each(found: Iterable[Diagnostic]) -> tuple[list[Diagnostic], dict[int, int]]:
@@ -130,28 +148,37 @@ def _first_of_each(found: Iterable[Diagnostic]) -> tuple[list[Diagnostic], dict[
     return shown, more
 
 
-def _lines(entry: Diagnostic, texts: Mapping[str, list[str]], more: int) -> list[str]:
-    lines = [f"{entry.span}: {entry.severity}[{entry.code}]: {entry.message}"]
+def _lines(entry: Diagnostic, texts: Mapping[str, Mapping[int, str]], more: int) -> list[str]:
+    lines = [f"{_visible(str(entry.span))}: {entry.severity}[{entry.code}]: {_visible(entry.message)}"]
     lines += [] if entry.private else _excerpt(entry.span, texts)
-    lines += [f"  {place.span}: {place.message}" for place in entry.related]
+    lines += [f"  {_visible(str(place.span))}: {_visible(place.message)}" for place in entry.related]
     if entry.hint:
-        lines.append(f"  hint: {entry.hint}")
+        lines.append(f"  hint: {_visible(entry.hint)}")
     if more:
         lines.append(f"  and {more} more like this at the same place")
     return [*lines, ""]
 
 
-def _excerpt(span: Span, texts: Mapping[str, list[str]], width: int = 160) -> list[str]:
+def _visible(text: str) -> str:
+    """Return text as a terminal may have it: nothing invisible, no escape codes, and not without end."""
+    if not text.replace("\n", "").isprintable():
+        text = "".join(
+            sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text[:_LONGEST]
+        )
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _excerpt(span: Span, texts: Mapping[str, Mapping[int, str]], width: int = 160) -> list[str]:
     """Return the source line and a caret below the column; long lines are cut around the column."""
-    rows = texts.get(span.file, [])
-    if not 0 < span.line <= len(rows):
+    said = texts.get(span.file, {}).get(span.line)
+    if said is None:
         return []
+    start = max(0, span.column - 1 - width // 2) if len(said) > width else 0
     # One column per character: tabs would move the caret, escape codes would reach the terminal.
-    row = "".join(sign if sign.isprintable() else " " for sign in rows[span.line - 1])
-    start = max(0, span.column - 1 - width // 2) if len(row) > width else 0
+    row = "".join(sign if sign.isprintable() else " " for sign in said[start : start + width])
     caret = span.column - 1 - start
     gutter = f"{span.line:>5}"
-    return [f"{gutter} | {row[start : start + width]}".rstrip(), f"{' ' * len(gutter)} | {' ' * caret}^"]
+    return [f"{gutter} | {row}".rstrip(), f"{' ' * len(gutter)} | {' ' * caret}^"]
 
 
 def as_json(found: Iterable[Diagnostic]) -> list[dict[str, Any]]:

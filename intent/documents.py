@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ruamel.yaml.cyaml import CParser
@@ -34,10 +34,16 @@ MAX_DEPTH: Final = 64
 MAX_ALIASED: Final = 10_000
 """Nodes that the aliases of one file may add; stops documents that explode when they are expanded."""
 
+MAX_FIELDS: Final = 1_000
+"""Keys of one mapping; the largest that intent knows hold a few dozen."""
+MAX_ERRORS: Final = 1_000
+"""Errors of one file that are told; a person mends the first, a machine wrote the rest."""
+
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
+_LINE_END = re.compile("\r\n|\n|\r")
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_HIDDEN = re.compile(
-    "[\x85\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
 
@@ -58,7 +64,7 @@ def parse(source: Source, report: Report) -> list[Document]:
         if "end of stream" in str(getattr(error, "problem", "")):
             # Where the quote opens says more than the end of the file, where it is missed.
             mark = getattr(error, "context_mark", None) or mark
-        span = Span(source.file, mark.line + 1, mark.column + 1) if mark else Span(source.file)
+        span = _span(source, mark)
         problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
         at_tab = mark is not None and source.text[mark.index : mark.index + 1] == "\t"
         report.error(
@@ -69,9 +75,19 @@ def parse(source: Source, report: Report) -> list[Document]:
     return []
 
 
+def _span(source: Source, mark: Any) -> Span:
+    """Return the place of a mark; libyaml puts the end of a text without a last line break behind it."""
+    if mark is None:
+        return Span(source.file, 1, 1)
+    last = len(_LINE_END.findall(source.text))
+    if mark.line <= last:
+        return Span(source.file, mark.line + 1, mark.column + 1)
+    return Span(source.file, last + 1, len(_LINE_END.split(source.text)[-1]) + 1)
+
+
 def _hidden(source: Source, report: Report) -> bool:
     """Report the first character that reviewers would not see, or that shows others in another order."""
-    found = _HIDDEN.search(source.text)
+    found = HIDDEN.search(source.text)
     if not found:
         return False
     before = source.text[: found.start()].replace("\r\n", "\n").replace("\r", "\n")
@@ -81,10 +97,18 @@ def _hidden(source: Source, report: Report) -> bool:
         report.error("IC1013", span, "the file starts with a byte-order mark", "save it as UTF-8 without BOM")
         return True
     message = f"invisible or direction-changing character U+{ord(found.group()):04X}"
-    report.error("IC1013", span, message, "delete it: reviewers would not see what is really written")
+    report.error("IC1013", span, message, _INVISIBLE)
     return True
 
 
+def too_many(span: Span, report: Report) -> None:
+    """Report that a file is not read beyond this place."""
+    report.error("IC1036", span, f"{MAX_ERRORS} errors in one file; the rest of it was not looked at", _MANY)
+
+
+_MANY: Final = "mend what wrote the file"
+_LARGE: Final = "intent holds lists of mappings where there are many things of a sort"
+_INVISIBLE: Final = "delete it: reviewers would not see what is really written"
 _KEY: Final = "quote text that starts with { or [ (a template that was not filled in?)"
 _DEEP: Final = "look for a list or mapping that is never closed"
 _TAG: Final = "write the plain value: the field decides its type"
@@ -118,6 +142,7 @@ class _Builder:
         self.marks: array[int] = array("I")
         self.anchors: dict[str, Any] = {}
         self.aliased = 0
+        self.told = 0
         self.damaged = False
         """Whether a value of the document is lost: judging the rest would only repeat that."""
 
@@ -158,10 +183,12 @@ class _Builder:
         """Return the value of a scalar: text unless it is a plain truth value, null or canonical integer."""
         text: str = event.value
         if event.tag and event.tag != "tag:yaml.org,2002:str":
-            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", _TAG)
+            self.error("IC1009", event, f"tag {event.tag!r} is not allowed", _TAG)
             self.damaged = True
             return None
         if not event.implicit[0]:
+            if event.style == '"':
+                self.look(event)
             return text
         if text in _WORDS:
             return _WORDS[text]
@@ -175,8 +202,13 @@ class _Builder:
         while not isinstance(event := parser.get_event(), MappingEndEvent):
             before = len(self.marks)
             if type(event) is not ScalarEvent:
-                self.report.error("IC1010", self.place(event), "a key must be plain text", _KEY)
+                self.error("IC1010", event, "a key must be plain text", _KEY)
                 raise _Stop
+            if len(value) == MAX_FIELDS:
+                self.error("IC1035", event, f"a mapping with more than {MAX_FIELDS} keys", _LARGE)
+                raise _Stop
+            if event.style == '"':
+                self.look(event)
             key: str = event.value
             self.marks.append(event.start_mark.line)
             self.marks.append(event.start_mark.column)
@@ -192,11 +224,18 @@ class _Builder:
     def refuse(self, event: Any, key: str, places: dict[str, Any]) -> None:
         """Report a key that cannot stand where it does."""
         if key == "<<":
-            self.report.error("IC1008", self.place(event), "merge keys are not allowed", _MERGE)
+            self.error("IC1008", event, "merge keys are not allowed", _MERGE)
             self.damaged = True
             return
         first = Related(self.place(places[key]), "first said here")
-        self.report.error("IC1007", self.place(event), f"{key!r} is said twice", "keep one of them", [first])
+        self.error("IC1007", event, f"{key!r} is said twice", "keep one of them", [first])
+
+    def look(self, event: Any) -> None:
+        """Refuse what is written as an escape, and so escaped the look at the text of the file."""
+        found = HIDDEN.search(event.value)
+        if found:
+            said = f"U+{ord(found.group()):04X} as an escape"
+            self.error("IC1013", event, f"invisible or direction-changing character {said}", _INVISIBLE)
 
     def sequence(self, parser: Any, start: Any, depth: int) -> list[Any]:
         """Build a list."""
@@ -211,14 +250,14 @@ class _Builder:
         value = self.anchors.get(event.anchor, self)
         if value is self:  # the builder itself stands for "no such anchor": null is a value
             message = f"alias *{event.anchor} names no value above it in this document"
-            self.report.error("IC1014", self.place(event), message, f"mark the value with &{event.anchor}")
+            self.error("IC1014", event, message, f"mark the value with &{event.anchor}")
             self.damaged = True
             return None
         size = _size(value)
         self.aliased += size
         if self.aliased > MAX_ALIASED:
             message = f"the aliases of this file add more than {MAX_ALIASED} values"
-            self.report.error("IC1012", self.place(event), message, "write the values out")
+            self.error("IC1012", event, message, "write the values out")
             raise _Stop
         for _ in range(size - 1):
             self.marks.extend((event.start_mark.line, event.start_mark.column))
@@ -227,10 +266,18 @@ class _Builder:
     def enter(self, event: Any, depth: int) -> None:
         """Refuse documents that are nested too deeply, and tags on collections."""
         if depth > MAX_DEPTH:
-            self.report.error("IC1011", self.place(event), f"nested more than {MAX_DEPTH} levels deep", _DEEP)
+            self.error("IC1011", event, f"nested more than {MAX_DEPTH} levels deep", _DEEP)
             raise _Stop
         if event.tag:
-            self.report.error("IC1009", self.place(event), f"tag {event.tag!r} is not allowed", _TAG)
+            self.error("IC1009", event, f"tag {event.tag!r} is not allowed", _TAG)
+
+    def error(self, code: str, event: Any, message: str, hint: str, related: Sequence[Related] = ()) -> None:
+        """Report an error where an event starts; after very many of them the file is left."""
+        self.report.error(code, self.place(event), message, hint, related)
+        self.told += 1
+        if self.told >= MAX_ERRORS:
+            too_many(self.place(event), self.report)
+            raise _Stop
 
     def place(self, event: Any) -> Span:
         """Return the place where an event starts."""

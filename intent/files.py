@@ -12,7 +12,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,10 @@ from intent.source import Source
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """A file of intent larger than this is refused: 40,000 documents fit, a runaway generator does not."""
+
+
+_CLOSED = "make it readable: what it holds must not be taken for absent"
+_LINKED = "move the folder there, or name the link in a pattern of its own in intentc.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,9 @@ class Unreadable:
     code: str
     why: str
     hint: str = ""
-    offset: int | None = field(default=None)
-    """Byte offset of the fault, where one byte is to blame."""
+    line: int = 0
+    """Line and column of the fault, from 1; 0 where the thing has no lines."""
+    column: int = 0
 
 
 class Files(Protocol):
@@ -65,8 +71,10 @@ class Folder:
     def match(self, patterns: Iterable[str]) -> list[Source | Unreadable]:
         """Read what the patterns name; symbolic links are followed inside the root."""
         home = self.root.resolve()
-        found = sorted({path for pattern in patterns for path in _match(self.root, pattern)})
-        return [_read_one(path, home, _shown(path, self.base or self.root)) for path in found]
+        damage: dict[Path, Unreadable] = {}
+        found = {path for pattern in patterns for path in self._matched(pattern, damage)}
+        read = {path: _read_one(path, home, self._named(path)) for path in found - damage.keys()}
+        return [entry for _, entry in sorted({**read, **damage}.items())]
 
     def read(self, name: str) -> Source | Unreadable | None:
         """Read one file; a symbolic link that leads nowhere is not absent but unreadable."""
@@ -77,21 +85,59 @@ class Folder:
 
     def shown(self, name: str) -> str:
         """Return the name relative to the base."""
-        return _shown(self.root / name, self.base or self.root)
+        return self._named(self.root / name)
 
     def folders(self) -> list[str]:
         """Return the names of the folders at the root."""
         return [entry.name for entry in self.root.iterdir() if entry.is_dir()]
 
+    def _named(self, path: Path) -> str:
+        return _shown(path, self.base or self.root)
 
-def _match(root: Path, pattern: str) -> Iterator[Path]:
-    if pattern.startswith("/") or ".." in pattern.split("/"):
-        return
-    for path in root.glob(pattern):
-        parts = path.relative_to(root).parts
-        # os.path.isdir, unlike Path.is_dir, does not raise where a folder cannot be searched.
-        if not os.path.isdir(path) and not any(part.startswith(".") for part in parts):  # noqa: PTH112 -- see above
-            yield path
+    def _matched(self, pattern: str, damage: dict[Path, Unreadable]) -> Iterator[Path]:
+        """Yield what one pattern names; a folder that may hold more of it, but cannot be read, is damage."""
+        steps = tuple(pattern.split("/"))
+        if pattern.startswith("/") or ".." in steps:
+            return
+        for path, why, hint in _walk(self.root, steps):
+            if why:
+                damage[path] = Unreadable(self._named(path), "IC1001", why, hint)
+            else:
+                yield path
+
+
+def _walk(root: Path, steps: tuple[str, ...]) -> Iterator[tuple[Path, str, str]]:
+    """Yield each path that the steps of a pattern lead to; with reason and hint, where one is closed."""
+    waiting = [(root, steps)]
+    while waiting:
+        folder, here = waiting.pop()
+        step, rest = here[0], here[1:]
+        try:
+            entries = _entries(folder)
+        except OSError as error:
+            yield folder, f"cannot read this folder: {error.strerror}", _CLOSED
+            continue
+        for entry in entries:
+            path, is_folder = folder / entry.name, os.path.isdir(entry)  # noqa: PTH112 -- it never raises
+            if step == "**" and is_folder and entry.is_symlink():
+                yield path, "this link leads to a folder, which ** does not follow", _LINKED
+            elif step == "**" and is_folder:
+                waiting.append((path, here))
+            elif step != "**" and rest and fnmatchcase(entry.name, step):
+                waiting.append((path, rest))
+            elif not rest and not is_folder and fnmatchcase(entry.name, step):
+                yield path, "", ""
+        if step == "**" and rest:
+            waiting.append((folder, rest))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what a folder holds, without what is hidden; nothing, where there is no such folder."""
+    try:
+        with os.scandir(folder) as listing:
+            return [entry for entry in listing if not entry.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _shown(path: Path, base: Path) -> str:
@@ -127,7 +173,7 @@ def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
         if status.st_size > MAX_FILE_BYTES:
             limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
             why = f"this file has {status.st_size} bytes; the limit is {limit}"
-            return Unreadable(shown, "IC1004", why, "split it into several files")
+            return Unreadable(shown, "IC1004", why, "split it into several files", 1, 1)
         raw = stream.read(MAX_FILE_BYTES + 1)
     return decoded(shown, raw)
 
@@ -138,5 +184,7 @@ def decoded(shown: str, raw: bytes) -> Source | Unreadable:
         return Source(shown, raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        why = f"byte {error.start} (line {line}) is not UTF-8"
-        return Unreadable(shown, "IC1005", why, "save the file as UTF-8", error.start)
+        before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
+        why = f"byte {error.start} of this file is not UTF-8"
+        column = len(before.decode("utf-8")) + 1
+        return Unreadable(shown, "IC1005", why, "save the file as UTF-8", line, column)

@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError, create_model
 
 from intent.diagnostics import Related, Report, closest
-from intent.documents import parse
+from intent.documents import MAX_ERRORS, parse, too_many
 from intent.kinds import KINDS
+from intent.memory import Memory
 from intent.model import API_VERSION, Intent, Metadata, Model
 from intent.refusals import explain
 from intent.source import Document, Source
@@ -39,12 +40,16 @@ def envelope(kind: str) -> type[Model]:
     return create_model(kind, __base__=Model, __doc__=(spec.__doc__ or "").strip(), **fields)
 
 
-def load(sources: Iterable[Source], report: Report) -> tuple[Intent, ...]:
+def load(sources: Iterable[Source], report: Report, memory: Memory | None = None) -> tuple[Intent, ...]:
     """Return the intents of all sources, sorted by kind and name; what is wrong goes to the report."""
     intents: list[Intent] = []
     for source in sources:
-        for document in parse(source, report):
+        before = len(report.found)
+        for document in memory.parse(source, report) if memory else parse(source, report):
             intents.extend(_intents(document, report))
+            if len(report.found) - before >= MAX_ERRORS:
+                too_many(document.span(), report)
+                break
     return _unique(intents, report)
 
 

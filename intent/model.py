@@ -199,7 +199,7 @@ class Metadata(Model):
     moved: tuple[Text, ...] = ()
     """Earlier names of the document, or of a part of it as `part/old=new` (`subnet/old=new`)."""
     protect: bool = Field(default=False, strict=True)
-    """Ask that nothing of it is deleted without a named approval (recorded, not enforced yet)."""
+    """Nothing of it is deleted or replaced without a named approval."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,3 +245,8 @@ class Origin(NamedTuple):
     def span(self) -> Span:
         """Return the place in intent."""
         return self.intent.doc.span(self.path)
+
+    @property
+    def subject(self) -> str:
+        """Return the subject of the document."""
+        return self.intent.subject

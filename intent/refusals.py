@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from intent.diagnostics import Diagnostic, Report, closest, did_you_mean
+from intent.documents import MAX_ERRORS
 from intent.model import models_in
 from intent.source import Document, FieldPath
 
@@ -35,7 +36,7 @@ _LONGEST: Final = 60
 
 def explain(refusal: ValidationError, model: type[BaseModel], document: Document, report: Report) -> None:
     """Report each refusal of a document."""
-    for error in refusal.errors(include_url=False):
+    for error in refusal.errors(include_url=False)[:MAX_ERRORS]:
         path, rest = _path(document.data, error["loc"])
         kind = error["type"]
         if _is_secret(path, document):

@@ -5,7 +5,7 @@ The only reader of a user's files; everything after works on the `Repository` va
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,9 @@ from intent.diagnostics import Report, closest
 from intent.files import Files, Folder, Unreadable
 from intent.kinds.project import ProjectSpec
 from intent.load import load
+from intent.memory import Memory
 from intent.model import Intent
-from intent.source import Source, Span
+from intent.source import FieldPath, Source, Span
 
 PROJECT_FILE: Final = "intentc.yaml"
 
@@ -53,7 +54,9 @@ def open_project(files: Files, report: Report) -> tuple[Intent | None, dict[str,
     return None, {}
 
 
-def open_repository(files: Files, report: Report) -> tuple[Repository | None, Mapping[str, str]]:
+def open_repository(
+    files: Files, report: Report, memory: Memory | None = None
+) -> tuple[Repository | None, Mapping[str, str]]:
     """Read a repository; return it (None where its project is unusable) and the texts read."""
     project, texts = open_project(files, report)
     if project is None:
@@ -61,7 +64,7 @@ def open_repository(files: Files, report: Report) -> tuple[Repository | None, Ma
     spec: ProjectSpec = project.spec
     sources = _sources(files, project, report)
     texts |= {entry.file: entry.text for entry in sources}
-    loaded = load(sources, report)
+    loaded = load(sources, report, memory)
     for intent in loaded:
         if intent.kind == "Project":
             message = "a Project belongs into intentc.yaml in the root of the repository"
@@ -97,31 +100,59 @@ def _project(source: Source, report: Report) -> Intent | None:
 
 
 def _sources(files: Files, project: Intent, report: Report) -> list[Source]:
-    """Read the files that the patterns of the project name."""
-    spec: ProjectSpec = project.spec
-    entries = files.match((*spec.intent, *spec.facts))
-    if not entries:
-        message = f"no file matches the patterns of intent: {', '.join(spec.intent)}"
-        close = closest("intent", files.folders())
-        hint = f"did you mean the folder {close!r}?" if close and close != "intent" else ""
-        report.warning("IC1033", project.span("spec", "intent"), message, hint)
+    """Read the files that the patterns of the project name; what is not there is never taken for empty."""
+    entries: dict[str, Source | Unreadable] = {}
+    for field, patterns, wanted in _groups(project.spec):
+        found = [entry for entry in files.match(patterns) if entry.file != project.doc.file]
+        if wanted and not found:
+            message = f"no file matches {' or '.join(patterns)}"
+            report.error("IC1033", project.span("spec", *field), message, _folder_hint(files))
+        entries |= {entry.file: entry for entry in found}
     sources: list[Source] = []
-    for entry in entries:
+    for _, entry in sorted(entries.items()):
         if isinstance(entry, Unreadable):
             _refuse(entry, report)
-        elif entry.file != project.doc.file:
+        elif _written(entry, report):
             sources.append(entry)
     return sources
 
 
+def _groups(spec: ProjectSpec) -> Iterator[tuple[FieldPath, tuple[str, ...], bool]]:
+    """Yield patterns with the field that says them, and whether one of them must match.
+
+    A pattern that somebody wrote out has files, or has lost them; of our own, those of facts may have none.
+    """
+    for field, patterns in (("intent", spec.intent), ("facts", spec.facts)):
+        if field in spec.model_fields_set:
+            yield from (((field, index), (pattern,), True) for index, pattern in enumerate(patterns))
+        else:
+            yield (field,), patterns, field == "intent"
+
+
+def _folder_hint(files: Files) -> str:
+    close = closest("intent", files.folders())
+    if close and close != "intent":
+        return f"did you mean the folder {close!r}?"
+    return "bring the files back, or remove the pattern if it is no longer meant"
+
+
+def _written(source: Source, report: Report) -> bool:
+    """Say whether somebody wrote something into a file; one that lost its content deletes nothing."""
+    if source.text.strip():
+        return True
+    hint = "restore it from git; if it is meant to say nothing, remove it, or write a comment into it"
+    report.error("IC1034", Span(source.file, 1, 1), "this file is empty", hint)
+    return False
+
+
 def _ledger(files: Files, name: str, report: Report) -> Source:
     entry = files.read(name)
-    if isinstance(entry, Source):
-        return entry
-    if entry is not None:
+    if isinstance(entry, Unreadable):
         _refuse(entry, report)
+    elif entry is not None and _written(entry, report):
+        return entry
     return Source(files.shown(name), "")
 
 
 def _refuse(entry: Unreadable, report: Report) -> None:
-    report.error(entry.code, Span(entry.file), entry.why, entry.hint)
+    report.error(entry.code, Span(entry.file, entry.line, entry.column), entry.why, entry.hint)

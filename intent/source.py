@@ -47,6 +47,8 @@ class Document:
     data: Any
     marks: array[int]
     """Line and column, counted from 0, of each node in reading order."""
+    above: int = 0
+    """Lines of the file that stand above the first one that marks count from."""
 
     def span(self, path: FieldPath = (), *, key: bool = False) -> Span:
         """Return the place of the value at `path` (of its key, with `key`), or of what exists of it.
@@ -73,14 +75,14 @@ class Document:
         if isinstance(node, Mapping | list) and self.marks[2 * position] > self.marks[2 * at_key]:
             key = True
         index = 2 * (at_key if key else position)
-        return Span(self.file, self.marks[index] + 1, self.marks[index + 1] + 1)
+        return self._at(index)
 
     def places(self) -> Iterator[tuple[FieldPath, Span]]:
         """Yield every path of the document with the place of its key (of its value, in lists)."""
         counter = 0
 
         def place() -> Span:
-            return Span(self.file, self.marks[2 * counter] + 1, self.marks[2 * counter + 1] + 1)
+            return self._at(2 * counter)
 
         def walk(path: FieldPath, node: Any, here: Span) -> Iterator[tuple[FieldPath, Span]]:
             nonlocal counter
@@ -96,6 +98,9 @@ class Document:
                     yield from walk((*path, index), value, place())
 
         return walk((), self.data, place())
+
+    def _at(self, index: int) -> Span:
+        return Span(self.file, self.above + self.marks[index] + 1, self.marks[index + 1] + 1)
 
 
 def _size(node: Any) -> int:

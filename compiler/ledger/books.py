@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from compiler.ledger.leases import Lease, Ledger, domain, other_place
+from compiler.ledger.leases import MANY, Lease, Ledger, domain, other_place
 from compiler.ledger.prefixes import Prefixes
 from compiler.ledger.requests import Request, Space
 from intent.diagnostics import Related, Report
+from intent.source import Span
 
 Holder = Lease | Request
 """What keeps a value: a lease, active or freed, or a pin."""
@@ -35,13 +36,13 @@ class Books:
     owners: frozenset[str]
     """Everybody who asks for something."""
     aliases: Mapping[str, set[str]]
-    """Present owners by earlier name."""
+    """Present owners by an earlier name that nobody has now."""
     settled: frozenset[tuple[str, str, str]] | None
     """Owner, pool and value of the leases that must not give way; None where no lease may."""
     held: dict[tuple[str, str], Lease] = field(default_factory=dict)
     """Active leases by owner and pool."""
     holders: set[str] = field(default_factory=set)
-    """Everybody who holds an active lease."""
+    """Everybody who holds an active lease, or held one that gave way."""
     freed: defaultdict[tuple[str, str], list[Lease]] = field(default_factory=lambda: defaultdict(list))
     """Tombstones by owner and pool."""
     lost: set[tuple[str, str, str]] = field(default_factory=set)
@@ -52,6 +53,8 @@ class Books:
     """Holders of prefixes, by domain."""
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     """Who took over a lease from an earlier name, by that name and pool."""
+    clashes: int = 0
+    """Leases that cannot stand beside another one, and that nothing mends."""
     full: set[tuple[tuple[str, ...], Space]] = field(default_factory=set)
     """Pools and spaces in which nothing is left."""
 
@@ -99,7 +102,8 @@ class Books:
     def stays(self, lease: Lease) -> bool:
         """Say whether the settled ledger has a lease, under its owner's name or an earlier one."""
         request = self.asked.get((lease.owner, lease.pool.partition("@")[0]))
-        names = (lease.owner, *request.formerly) if request else (lease.owner,)
+        earlier = (name for name in request.formerly if name not in self.owners) if request else ()
+        names = (lease.owner, *earlier)
         return any((name, lease.pool, lease.value) in (self.settled or ()) for name in names)
 
     def place(self, holder: Holder) -> Iterator[Related]:
@@ -138,15 +142,20 @@ def open_books(
     aliases: defaultdict[str, set[str]] = defaultdict(set)
     for request in requests:
         asked[request.owner, request.pool] = request
-        for name in request.formerly:
-            aliases[name].add(request.owner)
     owners = frozenset(owner for owner, _ in asked)
+    for request in requests:
+        # Who is still there under a name is nobody else: one branch renamed it, and another one kept it.
+        for name in request.formerly:
+            if name not in owners:
+                aliases[name].add(request.owner)
     kept = None
     if settled is not None:
         kept = frozenset((lease.owner, lease.pool, lease.value) for lease in _present(settled, renamed))
     books = Books(ledger, report, asked, owners, aliases, kept)
     _enter(books, _present(ledger, renamed))
+    # Whose lease gave way had one of its own, and does not ask for that of an earlier name any more.
     books.holders.update(owner for owner, _ in books.held)
+    books.holders.update(owner for owner, _, _ in books.lost)
     for request in requests:
         if request.pinned is not None:
             _pin(request, str(request.pinned), books)
@@ -175,6 +184,9 @@ def _enter(books: Books, leases: Iterable[Lease]) -> None:
             _give_way(books, lease, holder)
         else:
             _keep(books, lease)
+    if books.clashes > MANY:
+        text = f"{books.clashes - MANY} more leases of this ledger clash"
+        books.report.error("IC2504", Span(books.ledger.file, 1, 1), text, _MEND)
     _forget_lost(books)
 
 
@@ -193,6 +205,9 @@ def _give_way(books: Books, lease: Lease, holder: Lease) -> None:
     if not lease.freed:
         books.lost.add((lease.owner, lease.pool.partition("@")[0], lease.value))
     if books.settled is not None:
+        return
+    books.clashes += 1
+    if books.clashes > MANY:
         return
     if holder.owner == lease.owner:
         text = f"{lease.owner} holds two leases of {lease.pool}: {holder.value} and {lease.value}"

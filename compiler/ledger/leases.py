@@ -21,6 +21,8 @@ from intent.source import Source, Span
 
 HEADER: Final = "# intentc ledger 1: leases of ids; written by `intentc ledger update` only"
 _VERSION: Final = re.compile(r"# intentc ledger (\S+?):? ")
+MANY: Final = 100
+"""Faults of one sort that are told one by one; a ledger with more of them was damaged as a whole."""
 _MARKS: Final = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 """What git writes around the two sides of a conflict, and around their base."""
 _SAME: Final = {"l3vni": "vni"}
@@ -67,6 +69,7 @@ def domain(pool: str) -> str:
 def parse_ledger(source: Source, report: Report) -> Ledger:
     """Read the text form; lines that are no leases are errors."""
     leases: list[Lease] = []
+    wrong: list[tuple[str, int]] = []
     known = False
     for number, row in enumerate(source.text.split("\n"), 1):
         if row.startswith("#"):
@@ -77,9 +80,14 @@ def parse_ledger(source: Source, report: Report) -> Ledger:
             continue
         freed = len(words) == 4 and words[3] == "freed"  # noqa: PLR2004 -- owner, pool, value, mark
         if not (len(words) == 3 or freed) or row.startswith(_MARKS):  # noqa: PLR2004 -- owner, pool, value
-            _refuse(row, Span(source.file, number, 1), report)
+            wrong.append((row, number))
             continue
         leases.append(Lease(words[0], words[1], words[2], freed, number))
+    for row, number in wrong[:MANY]:
+        _refuse(row, Span(source.file, number, 1), report)
+    if wrong[MANY:]:
+        text = f"{len(wrong) - MANY} more lines are no leases"
+        report.error("IC2502", Span(source.file, wrong[MANY][1], 1), text, "restore the file from git")
     if leases and not known:
         text = "the first line of this ledger, which names its version, is missing"
         report.error("IC2501", Span(source.file, 1, 1), text, "restore the file from git")

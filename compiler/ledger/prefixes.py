@@ -10,8 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+_DIGITS: Final = 3
+"""No prefix is longer than 128 bits; a ledger may say anything."""
 Held = TypeVar("Held")
 
 
@@ -25,8 +27,10 @@ class Prefixes(Generic[Held]):
     """Holders of the prefixes of one length, by their first bits; made when they are asked for."""
 
     def add(self, text: str, held: Held) -> None:
-        """Enter a prefix."""
-        length = text.rpartition("/")[2]
+        """Enter a prefix; text that is none overlaps nothing."""
+        length = _length(text)
+        if not length:
+            return
         self.texts.setdefault(length, {})[text] = held
         for (other, size), cut in self.cuts.items():
             if other == length:
@@ -34,17 +38,17 @@ class Prefixes(Generic[Held]):
 
     def remove(self, text: str) -> None:
         """Take a prefix out, if it is there."""
-        self.texts.get(text.rpartition("/")[2], {}).pop(text, None)
+        self.texts.get(_length(text), {}).pop(text, None)
         self.cuts.clear()
 
     def over(self, text: str) -> Iterable[Held]:
         """Yield what holds a prefix that overlaps this one; text that is no prefix overlaps nothing."""
-        length = text.rpartition("/")[2]
+        length = _length(text)
         for other, entries in self.texts.items():
             if other == length:
                 if text in entries:
                     yield entries[text]
-            elif other.isdecimal() and (bits := _bits(text)):
+            elif bits := _bits(text):
                 size = min(len(bits), int(other) + 1)
                 yield from self._cut(other, size).get(bits[:size], ())
 
@@ -55,6 +59,12 @@ class Prefixes(Generic[Held]):
             for text, held in self.texts[length].items():
                 cut[_bits(text)[:size]].append(held)
         return cut
+
+
+def _length(text: str) -> str:
+    """Return what stands behind the slash, if it can be the length of a prefix; else nothing."""
+    length = text.rpartition("/")[2]
+    return length if len(length) <= _DIGITS and length.isascii() and length.isdecimal() else ""
 
 
 def _bits(text: str) -> str:

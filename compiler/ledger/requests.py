@@ -6,6 +6,7 @@ The rest of the compiler never draws an id itself: it asks here, and reads the a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -18,6 +19,7 @@ from intent.source import FieldPath
 
 Value = int | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 
+_NUMBER = re.compile("0|[1-9][0-9]{0,18}")
 _FIRST = 1 << 20
 """In very large spaces only so many values are aimed at, so that ids stay short to read."""
 
@@ -54,7 +56,7 @@ class Numbers:
     def read(self, text: str) -> int | None:
         """Return the number, if it lies in the ranges."""
         # One value must have one spelling, since leases are compared as text: 0100 is no VLAN.
-        if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
+        if not _NUMBER.fullmatch(text):
             return None
         number = int(text)
         return number if number in self.ranges else None

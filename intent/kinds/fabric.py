@@ -45,7 +45,7 @@ class SwitchPort(Model):
         stem, _, span = self.name.rstrip("]").partition("[")
         first, last = map(int, span.split("-"))
         number = port.removeprefix(stem)
-        return port.startswith(stem) and number.isdigit() and first <= int(number) <= last
+        return port.startswith(stem) and number.isdecimal() and first <= int(number) <= last
 
 
 class Switch(Model):

@@ -64,11 +64,24 @@ class DeletionBrake(Model):
     """… or this many of them, whatever their share is. The last object of a type always needs an approval."""
 
 
+class Signers(Model):
+    """Who may change some files: the commits that do must be signed with one of these keys."""
+
+    paths: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """The files, as patterns relative to this file; `core/**` is everything below `core`."""
+    allowed_signers: Text
+    """File with the keys, relative to this file: allowed signers of ssh-keygen, or public keys of GPG."""
+    method: Literal["ssh", "gpg"] = "ssh"
+    """How commits are signed."""
+
+
 class Gates(Model):
     """What stops a change."""
 
     deletion_brake: DeletionBrake = DeletionBrake()
     """Brake on mass deletion."""
+    signers: tuple[Signers, ...] = ()
+    """Signatures that `intentc run` asks for; a commit is judged by the rules of the one before it."""
 
 
 class ProjectSpec(Spec):
@@ -121,11 +134,16 @@ spec:
         places += [(text, ("intent", index)) for index, text in enumerate(self.intent)]
         places += [(text, ("facts", index)) for index, text in enumerate(self.facts)]
         places += [(target.path, ("targets", index, "path")) for index, target in enumerate(self.targets)]
+        for index, rule in enumerate(self.gates.signers):
+            below: tuple[str | int, ...] = ("gates", "signers", index)
+            places.append((rule.allowed_signers, (*below, "allowedSigners")))
+            places += [(text, (*below, "paths", number)) for number, text in enumerate(rule.paths)]
         for text, at in places:
             steps = text.split("/")
             if text.startswith("/") or ".." in steps:
                 raise wrong(f"{text!r} leaves the repository", "paths are relative to intentc.yaml", *at)
             # Python knows ** only as a whole step, and some of its versions refuse anything else.
-            if at[0] in ("intent", "facts") and (text == "." or any("**" in step != "**" for step in steps)):
+            patterns = not {"intent", "facts", "paths"}.isdisjoint(at)
+            if patterns and (text == "." or any("**" in step != "**" for step in steps)):
                 raise wrong(f"{text!r} is not a pattern of files", "write for example intent/**/*.yaml", *at)
         return self

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,38 @@ def test_a_folder_with_the_name_of_a_file_is_no_file(tmp_path: Path) -> None:
     assert Folder(tmp_path).match(ALL) == []
 
 
+def test_a_folder_that_cannot_be_read_is_not_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "intent" / "closed"
+    closed.mkdir(parents=True)
+    (closed.parent / "a.yaml").write_text("x")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> Any:  # root may read everything, so the system cannot be made to refuse
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    file, folder = Folder(tmp_path).match(("intent/**/*.yaml",))
+    assert isinstance(file, Source)
+    assert isinstance(folder, Unreadable)
+    assert (folder.file, folder.code) == ("intent/closed", "IC1001")
+    assert "Permission denied" in folder.why
+
+
+def test_a_link_to_a_folder_is_not_overlooked(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "b.yaml").write_text("x")
+    (tmp_path / "intent").mkdir()
+    (tmp_path / "intent" / "site").symlink_to("../shared")
+    (entry,) = Folder(tmp_path).match(("intent/**/*.yaml",))
+    assert isinstance(entry, Unreadable)
+    assert (entry.file, entry.code) == ("intent/site", "IC1001")
+    assert list(texts(tmp_path, "intent/site/*.yaml")) == ["intent/site/b.yaml"]
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.yaml").open("wb") as stream:
         stream.truncate(MAX_FILE_BYTES + 1)
@@ -148,7 +181,8 @@ def test_bytes_that_are_not_utf_8_are_located(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: b\nc: S\xfcd\n")
     (entry,) = Folder(tmp_path).match(ALL)
     assert isinstance(entry, Unreadable)
-    assert (entry.code, entry.why, entry.offset) == ("IC1005", "byte 9 (line 2) is not UTF-8", 9)
+    assert (entry.code, entry.why) == ("IC1005", "byte 9 of this file is not UTF-8")
+    assert (entry.line, entry.column) == (2, 5)
 
 
 def test_utf_16_is_refused(tmp_path: Path) -> None:

@@ -158,3 +158,19 @@ def test_the_report_of_an_update_reads_like_the_one_of_a_compile() -> None:
     text = ledger("VirtualNetwork/n1 vlan@dc1 100", "VirtualNetwork/n1 vni 1000000")
     first, second = compiled(resolved, text)[1], tried(resolved, text)[1]
     assert as_text(first.sorted(), {}) == as_text(second.sorted(), {})
+
+
+@pytest.mark.parametrize("new", ["a1", "z1"])
+def test_a_rename_on_one_branch_and_a_document_kept_by_the_other_are_two_owners(new: str) -> None:
+    """A person keeps both, where git asked which is meant: the ids of the old name belong to the old one."""
+    both = world(DC1, network("n1", "dc1"), network(new, "dc1", meta=", moved: [n1]"))
+    ours = ["VirtualNetwork/n1 vlan@dc1 100", "VirtualNetwork/n1 vni 1000000"]
+    theirs = [row.replace("n1 ", f"{new} ") for row in ours]
+    merged = ledger(*sorted([*ours, *theirs]))
+    found, report = compiled(both, merged)
+    assert found is None
+    assert set(codes(report)) == {"IC2504"}
+    mended = drawn(both, merged, ledger(*ours))
+    assert set(ours) <= set(lines(mended))
+    assert not held_twice(mended)
+    ids(both, mended)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.ledger.leases import HEADER, Lease, Ledger, clashes, domain, parse_ledger, write_ledger
+from compiler.ledger.books import open_books
+from compiler.ledger.leases import HEADER, MANY, Lease, Ledger, clashes, domain, parse_ledger, write_ledger
+from compiler.ledger.requests import Numbers
 from intent.diagnostics import Report
+from intent.scalars import ranges_of
 from intent.source import Source, Span
 
 ROWS = (
@@ -121,3 +124,23 @@ def test_blocks_that_overlap_clash() -> None:
     assert clash(wide, narrow._replace(owner="a", freed=True)) == []
     assert clash(wide._replace(freed=True), narrow._replace(freed=True)) == []
     assert clash(wide, narrow._replace(freed=True)) == [("a", "b")]
+
+
+def test_a_file_that_is_no_ledger_is_told_in_few_lines() -> None:
+    found = refused(f"{HEADER}\n" + "x\n" * 200_000)
+    assert len(found) == MANY + 1
+    assert set(found) == {("IC2502", line) for line in range(2, MANY + 3)}
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "²", "010", "-1", "1_0", " 1"])
+def test_values_that_are_no_number_of_ours_are_outside_every_pool(value: str) -> None:
+    assert Numbers(ranges_of((0, 4_000_000_000))).read(value) is None
+
+
+def test_very_many_clashes_are_told_in_few_lines() -> None:
+    rows = "".join(f"VirtualNetwork/n{number} vni 5\n" for number in range(1000))
+    report = Report()
+    open_books([], parsed(f"{HEADER}\n{rows}")[0], {}, None, report)
+    assert len(report.found) == MANY + 1
+    assert {entry.code for entry in report.found} == {"IC2504"}
+    assert report.found[-1].message == "899 more leases of this ledger clash"

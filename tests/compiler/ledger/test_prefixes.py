@@ -40,3 +40,12 @@ def test_text_that_is_no_prefix_overlaps_nothing() -> None:
         index.add(text, text)
     assert list(index.over("10.0.0.0/25")) == ["10.0.0.0/24"]
     assert list(index.over("words/8")) == []
+
+
+def test_lengths_that_no_prefix_has_are_left_alone() -> None:
+    index: Prefixes[str] = Prefixes()
+    for text in (f"10.0.0.0/{'9' * 5000}", "10.0.0.0/²", "10.0.0.0/999"):
+        index.add(text, text)
+        assert list(index.over("10.0.0.0/25")) == []
+        assert list(index.over(text)) in ([], [text])
+    index.remove(f"10.0.0.0/{'9' * 5000}")
