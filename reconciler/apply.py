@@ -1,23 +1,25 @@
 """Do what a plan says, as it says it: phase by phase, the targets of a phase side by side.
 
 Each target takes its part of a phase as one batch: staged, committed, and read back. What failed stops what
-depends on it and nothing else. The plan is never made anew in here: the caller plans again afterwards, and
-sees nothing left to do, or what is left.
+depends on it and nothing else; a target that somebody else took over is left alone from then on. The plan is
+never made anew in here: the caller plans again afterwards, and sees nothing left to do, or what is left.
+
+Invariant: nothing is touched that the plan does not list; whatever wants to is a bug, and stops everything.
 """
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import chain, groupby
 from threading import Lock
 from typing import Final
 
-from reconciler.drivers.base import Driver, Outcome, PermanentError, TransientError
+from reconciler.drivers.base import Driver, Outcome, PermanentError, Superseded, TransientError
 from reconciler.plan import Action, Plan
+from reconciler.retry import PATIENT, Retry
 from renderers.resource import Key
 
 Id = tuple[str, Key]
@@ -58,17 +60,36 @@ Event = Started | Retrying | Finished
 Listener = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often, and after how many seconds, a target is asked again; the wait doubles each time."""
-
-    attempts: int = 5
-    wait: float = 0.5
-    longest: float = 30.0
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+class Stop(Exception):  # noqa: N818 -- an order, not an error
+    """Nothing more may be written to any target; the message says why."""
 
 
-PATIENT: Final = Retry()
+class Overreach(Stop):
+    """A driver was about to touch, or touched, what the plan does not list."""
+
+
+class Guard:
+    """What stands beside an apply; this one lets everything pass. Its methods are called from any thread."""
+
+    def token(self, target: str) -> int:
+        """Return the token to write with; Superseded where somebody else took the target over."""
+        del target
+        return 0
+
+    def begin(self, actions: Sequence[Action]) -> None:
+        """Take note of what a target writes from now on; raises Stop."""
+
+    def check(self, target: str) -> None:
+        """Raise Superseded where the batch just written was too late, and the target did not keep it out."""
+
+    def end(self, outcomes: Sequence[Outcome]) -> None:
+        """Take note of what became of the part that a target had in a phase; raises Stop."""
+
+    def stopped(self, why: str) -> None:
+        """Take note of why everything is stopped."""
+
+
+UNGUARDED: Final = Guard()
 
 _SIDE_BY_SIDE: Final = 32
 """So many targets are changed at the same time."""
@@ -87,27 +108,66 @@ class Result:
 
 
 def apply(
-    plan: Plan, drivers: Mapping[str, Driver], on_event: Listener | None = None, retry: Retry = PATIENT
+    plan: Plan,
+    drivers: Mapping[str, Driver],
+    on_event: Listener | None = None,
+    retry: Retry = PATIENT,
+    guard: Guard = UNGUARDED,
 ) -> Result:
     """Execute a plan, with a driver for each of its targets; events come one at a time, from any thread."""
-    if unknown := sorted({action.target for action in plan.actions} - drivers.keys()):
-        raise ValueError(f"no driver for {', '.join(unknown)}")
-    tell = _one_at_a_time(on_event)
+    mine = drivers_of(plan, drivers)
     blockers = _blockers(plan.actions)
     outcomes: dict[Id, Outcome] = {}
-    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+    watch = _Watch(guard, _one_at_a_time(on_event), retry)
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool, watch:
         for _, phase in groupby(sorted(plan.actions, key=_by_phase), key=_by_phase):
             parts: dict[str, list[Action]] = defaultdict(list)
             for action in phase:
                 parts[action.target].append(action)
-            before = dict(outcomes)
             running = [
-                pool.submit(_Part(drivers[target], retry, tell, blockers, before).run, actions)
+                pool.submit(_Part(mine[target], watch, blockers, outcomes).run, actions)
                 for target, actions in parts.items()
             ]
-            for part in running:
-                outcomes |= part.result()
+            for settled in [part.result() for part in running]:
+                outcomes |= settled
     return Result(tuple(outcomes[action.id] for action in plan.actions))
+
+
+def drivers_of(plan: Plan, drivers: Mapping[str, Driver]) -> dict[str, Driver]:
+    """Return the drivers that a plan needs; ValueError where one is missing."""
+    targets = sorted({action.target for action in plan.actions})
+    if unknown := [target for target in targets if target not in drivers]:
+        raise ValueError(f"no driver for {', '.join(unknown)}")
+    return {target: drivers[target] for target in targets}
+
+
+class _Watch:
+    """What the parts of an apply share: who listens, and what must not be written to any more."""
+
+    def __init__(self, guard: Guard, tell: Listener, retry: Retry) -> None:
+        self.guard = guard
+        self.tell = tell
+        self.retry = retry
+        self.everything = ""
+        """Why nothing is written any more."""
+        self.targets: dict[str, str] = {}
+        """Why nothing is written to a target any more."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Keep what still runs from going on, where the apply itself was broken off."""
+        if kind is not None:
+            self.everything = self.everything or "the apply was broken off"
+
+    def why(self, target: str) -> str:
+        return self.everything or self.targets.get(target, "")
+
+    def stop(self, error: Stop) -> None:
+        if not self.everything:
+            self.everything = str(error)
+            self.guard.stopped(str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +175,7 @@ class _Part:
     """The part that one target has in one phase."""
 
     driver: Driver
-    retry: Retry
-    tell: Listener
+    watch: _Watch
     blockers: Mapping[Id, Sequence[Id]]
     before: Outcomes
     """What became of earlier phases."""
@@ -124,13 +183,18 @@ class _Part:
     def run(self, actions: Sequence[Action]) -> dict[Id, Outcome]:
         """Do the actions in one batch; what the target refuses is taken out, and the rest is tried again."""
         target, phase = actions[0].target, actions[0].phase
-        self.tell(Started(target, phase, len(actions)))
+        self.watch.tell(Started(target, phase, len(actions)))
         settled: dict[Id, Outcome] = {}
         waiting = list(actions)
         while waiting:
             settled |= self.stopped(waiting, settled) or self.attempts(waiting)
             waiting = [action for action in waiting if action.id not in settled]
-        self.tell(Finished(target, phase, tuple(settled[action.id] for action in actions)))
+        outcomes = tuple(settled[action.id] for action in actions)
+        try:
+            self.watch.guard.end(outcomes)
+        except Stop as error:
+            self.watch.stop(error)
+        self.watch.tell(Finished(target, phase, outcomes))
         return settled
 
     def stopped(self, actions: Iterable[Action], settled: Outcomes) -> dict[Id, Outcome]:
@@ -147,30 +211,56 @@ class _Part:
 
     def attempts(self, actions: Sequence[Action]) -> dict[Id, Outcome]:
         """Try actions until they succeed, or the target refuses for good, or patience ends."""
-        wait = self.retry.wait
-        attempt = 1
-        while True:
+        target, phase = actions[0].target, actions[0].phase
+        for attempt, wait in enumerate(chain(self.watch.retry.waits(), (None,)), start=1):
+            if why := self.watch.why(target):
+                return {action.id: Outcome(action, "skipped", f"not tried: {why}") for action in actions}
             try:
-                return self.attempt(actions)
+                return self.attempt(target, actions)
+            except TransientError as error:
+                if wait is None:
+                    return _failed(actions, f"gave up after {attempt} attempts: {error}", {})
+                self.watch.tell(Retrying(target, phase, attempt, wait, str(error)))
+                self.watch.retry.sleep(wait)
+            except Superseded as error:
+                self.watch.targets[target] = str(error)
+                return _failed(actions, str(error), {})
             except PermanentError as error:
                 refused = [action for action in actions if action.key in error.refused] or actions
                 return _failed(refused, str(error), error.refused)
-            except TransientError as error:
-                if attempt >= self.retry.attempts:
-                    return _failed(actions, f"gave up after {attempt} attempts: {error}", {})
-                self.tell(Retrying(actions[0].target, actions[0].phase, attempt, wait, str(error)))
+            except Stop as error:
+                self.watch.stop(error)
+                return _failed(actions, str(error), {})
             except Exception as error:  # noqa: BLE001 -- a bug in one driver must not lose what others did
                 words = f"the driver broke ({type(error).__name__}: {error}); please report this as a bug"
                 return _failed(actions, words, {})
-            self.retry.sleep(wait)
-            wait, attempt = min(2 * wait, self.retry.longest), attempt + 1
+        raise AssertionError("the last attempt returns")
 
-    def attempt(self, actions: Sequence[Action]) -> dict[Id, Outcome]:
+    def attempt(self, target: str, actions: Sequence[Action]) -> dict[Id, Outcome]:
         """Stage, commit and read back once."""
-        batch = self.driver.stage(actions)
+        guard = self.watch.guard
+        batch = self.driver.stage(actions, guard.token(target))
+        _must_be_of(batch.actions, actions)
+        guard.begin(batch.actions)
         outcomes = self.driver.commit(batch)
+        _must_be_of([outcome.action for outcome in outcomes], actions)
+        guard.check(target)
+        if silent := len(actions) - len({outcome.action.id for outcome in outcomes}):
+            raise ValueError(f"no word about {silent} of {len(actions)} objects")
         differing = frozenset(self.driver.verify(batch))
         return {outcome.action.id: _checked(outcome, differing) for outcome in outcomes}
+
+
+def _must_be_of(touched: Iterable[Action], actions: Iterable[Action]) -> None:
+    """Raise Overreach where something else is touched than the plan says."""
+    listed = {action.id: action for action in actions}
+    for action in touched:
+        known = listed.get(action.id)
+        if known is not action and known != action:
+            raise Overreach(
+                f"the driver of {action.target} touches {action.key} otherwise than the plan says; "
+                "everything was stopped; please report this as a bug"
+            )
 
 
 def _blockers(actions: Sequence[Action]) -> dict[Id, list[Id]]:

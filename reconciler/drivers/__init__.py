@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import assert_never
 
 from intent.kinds.project import Target
+from intent.memory import Memory
 from reconciler.drivers.base import Driver
 
 
-def open_driver(target: Target, root: Path) -> Driver:
+def open_driver(target: Target, root: Path, memory: Memory | None = None) -> Driver:
     """Return the driver of a target; paths are relative to `root`, the folder of the repository."""
     match target.type:
         case "directory":
             from reconciler.drivers.directory import Directory
 
-            return Directory(target.name, root / target.path)
+            return Directory(target.name, root / target.path, memory)
         case unknown:
             assert_never(unknown)

@@ -11,13 +11,15 @@ has exactly one place where it may lie; a file without a mark is foreign.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from intent.diagnostics import Report
 from intent.documents import parse
+from intent.memory import Memory
 from intent.source import Source
 from reconciler.manifest import emit
 from renderers.resource import Key, Resource
@@ -31,6 +33,8 @@ _JSON: Final = '{"intentc": '
 _MARKS: Final = tuple(
     opening.encode() for opening in (_JSON, _COMMENT[0], *(pair[0] for pair in _COMMENTS.values()))
 )
+_SAFE: Final = re.compile(r"[A-Za-z0-9_~ -][A-Za-z0-9_.~ -]*\Z")
+"""Steps of paths that stay as they are."""
 MARK_BYTES: Final = max(map(len, _MARKS))
 """So many first bytes of a file tell whether it is ours."""
 
@@ -70,12 +74,25 @@ def encode(path: str, resources: Iterable[Resource]) -> bytes:
     return f"{opening}{_mark(first)}{closing}\n{body}".encode()
 
 
-def decode(path: str, raw: bytes) -> dict[Key, Resource]:
+def decode(path: str, raw: bytes, memory: Memory | None = None) -> dict[Key, Resource]:
     """Return the objects of a file of ours, or raise Damaged with the reason."""
+    if memory is None or not path.endswith(".yaml"):  # the other forms are read as fast as remembered
+        return _decode(path, raw)
+
+    def made() -> list[Any]:
+        return [[*resource.key[:3], _record(resource)] for resource in _decode(path, raw).values()]
+
+    found = [_object(*said) for said in memory.recall(path.encode() + b"\0" + raw, made)]
+    return {resource.key: resource for resource in found}
+
+
+def _decode(path: str, raw: bytes) -> dict[Key, Resource]:
     try:
         head, _, body = raw.decode().partition("\n")
         resources = (
-            _objects(head, body) if head.startswith(_JSON) else [_single(path, head, raw.decode(), body)]
+            _objects(head, body)
+            if head.startswith(_JSON)
+            else [_single(path, head, body, lambda: _manifest(path, raw.decode()))]
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged(f"{path}: {error}") from error
@@ -87,16 +104,32 @@ def decode(path: str, raw: bytes) -> dict[Key, Resource]:
     return found
 
 
+def key_at(raw: bytes, line: int) -> Key:
+    """Return the object that a line (counted from 1) of a file of ours belongs to, or raise Damaged."""
+    try:
+        lines = raw.decode().split("\n")
+        head = lines[0]
+        if head.startswith(_JSON):
+            family, scope, type_ = json.loads(head)["intentc"]
+            return Key(family, scope, type_, json.loads(lines[line - 1])["name"])
+        return _key(dict(_marks(head))["key"])
+    except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
+        raise Damaged(f"line {line} belongs to no object: {error}") from error
+
+
 def _is_text(resource: Resource) -> bool:
     return resource.spec.keys() == {"text"} and isinstance(resource.spec["text"], str)
 
 
+@lru_cache(maxsize=1024)  # all objects of a type ask for the same file, and are thousands
 def _path(*parts: str) -> str:
     return "/".join(map(_part, parts))
 
 
 def _part(part: str) -> str:
     """Encode one step of a path: reversible, never empty, never hidden, never a way up."""
+    if _SAFE.match(part):
+        return part
     safe = quote(part, safe=" ") or "%"
     return f"%2E{safe[1:]}" if safe.startswith(".") else safe
 
@@ -108,22 +141,29 @@ def _mark(resource: Resource) -> str:
     fields = [("subject", resource.subject), ("key", str(resource.key))]
     fields += [("needs", str(need)) for need in resource.needs]
     fields += [("view", "true")] if resource.view else []
+    fields += [("protected", "true")] if resource.protected else []
     return urlencode(fields, quote_via=quote, safe="/:")
 
 
-def _single(path: str, head: str, text: str, body: str) -> Resource:
+def _single(path: str, head: str, body: str, manifest: Callable[[], dict[str, Any]]) -> Resource:
     """Read text or a manifest with its mark."""
-    opening, closing = next(pair for pair in (_COMMENT, *_COMMENTS.values()) if head.startswith(pair[0]))
-    marks = parse_qsl(
-        head.removeprefix(opening).removesuffix(closing), keep_blank_values=True, strict_parsing=True
-    )
+    marks = _marks(head)
     fields = dict(marks)
     needs = tuple(_key(value) for name, value in marks if name == "needs")
     key = _key(fields["key"])
-    resource = Resource(key, {"text": body}, fields["subject"], needs, view="view" in fields)
-    if key.family == "kubernetes" and path_of(resource) != path:
-        return replace(resource, spec=_manifest(path, text))
-    return resource
+    is_text = key.family != "kubernetes" or _path(key.family, *key.scope.split("/"), key.name) == path
+    spec = {"text": body} if is_text else manifest()
+    view, protected = "view" in fields, "protected" in fields
+    return Resource(key, spec, fields["subject"], needs, view=view, protected=protected)
+
+
+def _marks(head: str) -> list[tuple[str, str]]:
+    """Return what the first line of a text or manifest says."""
+    opening, closing = next(pair for pair in (_COMMENT, *_COMMENTS.values()) if head.startswith(pair[0]))
+    said = head.removeprefix(opening).removesuffix(closing)
+    if "%" in said or "+" in said:
+        return parse_qsl(said, keep_blank_values=True, strict_parsing=True)
+    return [(name, value) for name, value in (pair.split("=", 1) for pair in said.split("&"))]
 
 
 def _manifest(path: str, text: str) -> dict[str, Any]:
@@ -142,25 +182,35 @@ def _key(text: str) -> Key:
 
 
 def _line(resource: Resource) -> str:
+    return json.dumps(_record(resource), ensure_ascii=False, allow_nan=False)
+
+
+def _record(resource: Resource) -> dict[str, Any]:
+    """Return all of an object but what it shares with the others of its type."""
     record: dict[str, Any] = {
         "name": resource.key.name,
         "subject": resource.subject,
         "needs": resource.needs,
         "spec": resource.spec,
     }
-    if resource.view:
-        record["view"] = True
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    flags = {"view": resource.view, "protected": resource.protected}
+    return record | {name: True for name, said in flags.items() if said}
 
 
 def _objects(head: str, body: str) -> list[Resource]:
     family, scope, type_ = json.loads(head)["intentc"]
     if body and not body.endswith("\n"):
         raise ValueError("the last line is cut off")
-    return [_object(family, scope, type_, json.loads(line)) for line in body.split("\n")[:-1]]
+    lines = body.split("\n")[:-1]
+    # Together, since one call for each costs three times as much; lines are counted as in the file.
+    records = json.loads("[\n" + ",\n".join(lines) + "]")
+    if len(records) != len(lines):
+        raise ValueError("a line does not hold one object")
+    return [_object(family, scope, type_, record) for record in records]
 
 
 def _object(family: str, scope: str, type_: str, record: dict[str, Any]) -> Resource:
     needs = tuple(Key(*need) for need in record["needs"])
     key = Key(family, scope, type_, record["name"])
-    return Resource(key, record["spec"], record["subject"], needs, view=record.get("view", False))
+    view, protected = record.get("view", False), record.get("protected", False)
+    return Resource(key, record["spec"], record["subject"], needs, view=view, protected=protected)

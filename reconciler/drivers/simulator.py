@@ -10,11 +10,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
 
-from reconciler.drivers.base import Batch, Observation, Outcome, PermanentError, TransientError
+from reconciler.drivers.base import (
+    MOVED,
+    Batch,
+    Lease,
+    Observation,
+    Outcome,
+    PermanentError,
+    Superseded,
+    TransientError,
+    state_of,
+)
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
+
+if TYPE_CHECKING:
+    from reconciler.secrets import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +60,13 @@ class Simulator:
         self.foreign = {resource.key: resource for resource in foreign}
         self.faults = faults or {}
         self.transactional = transactional
+        self.vault: Vault | None = None
         self.sleep = sleep
         self.unseen: Collection[Key] = ()
         """Objects of ours that cannot be read; any entry makes observations incomplete."""
         self.calls = 0
+        self.leased: Lease | None = None
+        self.lock = Lock()
         self.written: list[Action] = []
         """Every action that changed the target, in order."""
 
@@ -61,23 +78,45 @@ class Simulator:
             return Observation(seen, complete=False, why=f"cannot read {', '.join(map(str, self.unseen))}")
         return Observation(seen)
 
-    def stage(self, actions: Sequence[Action]) -> Batch:
-        """Refuse to write over what is foreign."""
-        refused = {
-            action.key: f"{action.key} exists and is not ours"
-            for action in actions
-            if action.after is not None and action.key in self.foreign
-        }
+    @property
+    def fences(self) -> bool:
+        """Say whether late batches are kept out: a transaction looks at the token, single writes do not."""
+        return self.transactional
+
+    def lease(self) -> Lease | None:
+        """Return the lease."""
+        return self.leased
+
+    def swap_lease(self, expected: Lease | None, new: Lease) -> bool:
+        """Put a lease in the place of the expected one."""
+        with self.lock:
+            if self.leased != expected:
+                return False
+            self.leased = new
+            return True
+
+    def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
+        """Refuse to write over what is foreign, or has moved."""
+        refused: dict[Key, str] = {}
+        for action in actions:
+            if action.after is not None and action.key in self.foreign:
+                refused[action.key] = f"{action.key} exists and is not ours"
+            elif state_of(action, self.ours.get(action.key)) == "moved":
+                refused[action.key] = f"{action.key} {MOVED}"
         if refused:
-            raise PermanentError("foreign objects are in the way", refused)
-        return Batch(tuple(actions))
+            raise PermanentError("; ".join(refused.values()), refused)
+        return Batch(tuple(actions), token)
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Write the batch at once, or object by object."""
-        if self.transactional:
+        if not self.transactional:
+            return tuple(self._write_one(action) for action in batch.actions)
+        with self.lock:
+            current = self.leased.token if self.leased else 0
+            if batch.prepared != current:
+                raise Superseded(f"{self.name} was taken over: token {current} counts, not {batch.prepared}")
             self._write(batch.actions)
-            return tuple(Outcome(action, "done") for action in batch.actions)
-        return tuple(self._write_one(action) for action in batch.actions)
+        return tuple(Outcome(action, "done") for action in batch.actions)
 
     def verify(self, batch: Batch) -> tuple[Key, ...]:
         """Look whether what was wanted is there."""
@@ -99,6 +138,8 @@ class Simulator:
         if fault == "lose":
             return
         for action in actions:
+            if state_of(action, self.ours.get(action.key)) == "done":
+                continue
             if action.after is None:
                 self.ours.pop(action.key, None)
             else:
@@ -120,3 +161,27 @@ class Simulator:
         if fault.kind == "delay":
             self.sleep(fault.seconds)
         return fault.kind
+
+
+class Keeper(Simulator):
+    """A target that holds secrets itself, as a switch holds the passwords of its neighbours."""
+
+    def __init__(self, name: str, vault: Vault) -> None:
+        """Start empty, with what reveals secrets at commit."""
+        super().__init__(name)
+        self.vault = vault
+        self.held: dict[Key, Mapping[str, str]] = {}
+        """Values by reference, of each object."""
+
+    def _write(self, actions: Iterable[Action]) -> None:
+        wanted = tuple(actions)
+        opened: dict[Key, Mapping[str, str]] = {}
+        for action in wanted:
+            try:
+                opened[action.key] = self.vault.open(action.after) if self.vault and action.after else {}
+            except PermanentError as error:
+                raise PermanentError(str(error), {action.key: str(error)}) from error
+        super()._write(wanted)
+        for action in wanted:
+            if state_of(action, self.ours.get(action.key)) == "done":
+                self.held[action.key] = opened[action.key]

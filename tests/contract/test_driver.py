@@ -6,6 +6,7 @@ A new driver is one factory in RIGS.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from intent.diagnostics import Report
 from intent.documents import parse
 from intent.model import Intent, Metadata, Origin
 from intent.source import Source
-from reconciler.drivers.base import Driver, Outcome, PermanentError
+from reconciler.drivers.base import Driver, Lease, Outcome, PermanentError, Superseded
 from reconciler.drivers.directory import Directory
 from reconciler.drivers.layout import path_of
 from reconciler.drivers.simulator import Simulator
@@ -56,6 +57,8 @@ class Rig:
     driver: Driver
     plant: Callable[[Resource], None]
     foreign_stands: Callable[[Resource], bool]
+    effects: Callable[[], object]
+    """Something that differs after each writing."""
 
 
 def directory(tmp_path: Path) -> Rig:
@@ -69,7 +72,11 @@ def directory(tmp_path: Path) -> Rig:
     def stands(resource: Resource) -> bool:
         return (root / path_of(resource)).read_text() == "mine, not yours\n"
 
-    return Rig(Directory("review", root), plant, stands)
+    def effects() -> object:
+        files = sorted(path for path in root.rglob("*") if path.is_file() and ".intentc" not in path.parts)
+        return [(path, path.stat().st_ino, path.stat().st_mtime_ns) for path in files]
+
+    return Rig(Directory("review", root), plant, stands, effects)
 
 
 def simulator(*, transactional: bool) -> Callable[[Path], Rig]:
@@ -79,7 +86,12 @@ def simulator(*, transactional: bool) -> Callable[[Path], Rig]:
         def plant(resource: Resource) -> None:
             driver.foreign[resource.key] = resource
 
-        return Rig(driver, plant, lambda resource: driver.foreign.get(resource.key) == resource)
+        return Rig(
+            driver,
+            plant,
+            lambda resource: driver.foreign.get(resource.key) == resource,
+            lambda: len(driver.written),
+        )
 
     return build
 
@@ -156,10 +168,37 @@ def test_create_is_idempotent(rig: Rig, resource: Resource) -> None:
 
 
 @pytest.mark.parametrize("resource", ALL, ids=lambda resource: resource.key.type)
-def test_create_overwrites_what_is_ours_and_differs(rig: Rig, resource: Resource) -> None:
+@pytest.mark.parametrize("action", [create, delete], ids=["create", "delete"])
+def test_what_moved_since_the_plan_is_refused_by_name(
+    rig: Rig, resource: Resource, action: Callable[[Resource], Action]
+) -> None:
     do(rig.driver, create(other(resource)))
-    do(rig.driver, create(resource))
-    assert dict(rig.driver.observe().resources) == {resource.key: resource}
+    (sibling,) = [entry for entry in ALL if entry is (CONFIG if resource is not CONFIG else NAD)]
+    with pytest.raises(PermanentError, match="moved since the plan was made") as raised:
+        rig.driver.stage([create(sibling), action(resource)])
+    assert raised.value.refused.keys() == {resource.key}
+    assert dict(rig.driver.observe().resources) == {resource.key: other(resource)}
+
+
+def test_changing_what_is_gone_is_refused(rig: Rig) -> None:
+    with pytest.raises(PermanentError, match="moved since the plan was made"):
+        rig.driver.stage([update(VRF, other(VRF))])
+
+
+def test_what_is_already_as_it_shall_be_is_not_written_again(rig: Rig) -> None:
+    do(rig.driver, *map(create, ALL))
+    before = rig.effects()
+    do(rig.driver, update(other(VRF), VRF), create(POLICY), create(NAD), update(other(CONFIG), CONFIG))
+    assert rig.effects() == before
+
+
+def test_protection_is_kept_and_changed(rig: Rig) -> None:
+    for resource in ALL:
+        protected = replace(resource, protected=True)
+        do(rig.driver, create(protected))
+        assert rig.driver.observe().resources[resource.key].protected
+        do(rig.driver, update(protected, resource))
+        assert not rig.driver.observe().resources[resource.key].protected
 
 
 @pytest.mark.parametrize("resource", ALL, ids=lambda resource: resource.key.type)
@@ -243,3 +282,83 @@ def test_deleting_a_foreign_object_is_done_and_leaves_it(rig: Rig, resource: Res
 
 def test_a_target_can_be_closed(rig: Rig) -> None:
     rig.driver.close()
+
+
+FIRST = Lease("ann", 1000.5, 1)
+SECOND = Lease("bob", 2000.25, 2)
+
+
+def test_there_is_no_lease_before_somebody_takes_it(rig: Rig) -> None:
+    assert rig.driver.lease() is None
+
+
+def test_a_lease_is_swapped_for_the_expected_one_only(rig: Rig) -> None:
+    assert not rig.driver.swap_lease(FIRST, SECOND)
+    assert rig.driver.lease() is None
+    assert rig.driver.swap_lease(None, FIRST)
+    assert not rig.driver.swap_lease(None, SECOND)
+    assert not rig.driver.swap_lease(replace(FIRST, expires=1.0), SECOND)
+    assert rig.driver.lease() == FIRST
+    assert rig.driver.swap_lease(FIRST, replace(FIRST, expires=1500.125))
+    assert rig.driver.swap_lease(replace(FIRST, expires=1500.125), SECOND)
+    assert rig.driver.lease() == SECOND
+
+
+def test_a_lease_let_go_keeps_its_token(rig: Rig) -> None:
+    free = Lease("", 0.0, 2)
+    assert rig.driver.swap_lease(None, SECOND)
+    assert rig.driver.swap_lease(SECOND, free)
+    assert rig.driver.lease() == free
+
+
+def test_a_lease_is_no_object(rig: Rig) -> None:
+    rig.driver.swap_lease(None, FIRST)
+    seen = rig.driver.observe()
+    assert (dict(seen.resources), seen.complete) == ({}, True)
+
+
+def test_of_many_at_once_one_gets_the_lease(rig: Rig) -> None:
+    expected: Lease | None = None
+    with ThreadPoolExecutor(8) as pool:
+        for token in range(1, 40):
+            wanted = [Lease(f"applier {number}", 10.0 * token, token) for number in range(8)]
+            got = list(pool.map(lambda lease: rig.driver.swap_lease(expected, lease), wanted))  # noqa: B023 -- the pool is through before the next round
+            assert got.count(True) == 1
+            expected = wanted[got.index(True)]
+            assert rig.driver.lease() == expected
+
+
+def test_with_the_current_token_a_batch_is_done(rig: Rig) -> None:
+    rig.driver.swap_lease(None, FIRST)
+    batch = rig.driver.stage([create(VRF), create(NAD)], 1)
+    assert rig.driver.swap_lease(FIRST, replace(FIRST, expires=3000.0))
+    assert {outcome.status for outcome in rig.driver.commit(batch)} == {"done"}
+    assert rig.driver.verify(batch) == ()
+
+
+def test_a_batch_of_somebody_who_was_superseded_is_kept_out(rig: Rig) -> None:
+    if not rig.driver.fences:
+        pytest.skip("this target does not fence")
+    do(rig.driver, create(CONFIG))
+    rig.driver.swap_lease(None, FIRST)
+    batch = rig.driver.stage([create(VRF), create(NAD), delete(CONFIG)], 1)
+    rig.driver.swap_lease(FIRST, SECOND)
+    before = rig.effects()
+    with pytest.raises(Superseded):
+        rig.driver.commit(batch)
+    assert rig.effects() == before
+    assert dict(rig.driver.observe().resources) == {CONFIG.key: CONFIG}
+    with pytest.raises(Superseded):
+        rig.driver.commit(rig.driver.stage([create(VRF)], 1))
+    batch = rig.driver.stage([create(VRF), delete(CONFIG)], 2)
+    rig.driver.commit(batch)
+    assert rig.driver.verify(batch) == ()
+
+
+def test_where_there_is_a_lease_nobody_writes_without(rig: Rig) -> None:
+    if not rig.driver.fences:
+        pytest.skip("this target does not fence")
+    rig.driver.swap_lease(None, FIRST)
+    with pytest.raises(Superseded):
+        rig.driver.commit(rig.driver.stage([create(VRF)]))
+    assert dict(rig.driver.observe().resources) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,13 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.apply import Retry, apply
-from reconciler.drivers.base import Driver, Observation
+from reconciler.apply import Event, apply
+from reconciler.drivers.base import Driver, Lease, Observation
 from reconciler.drivers.directory import Directory
 from reconciler.drivers.simulator import Fault, Simulator
-from reconciler.plan import Plan, plan
+from reconciler.execute import Applier, execute
+from reconciler.plan import Plan, plan, resume
+from reconciler.retry import Retry
 from renderers.resource import Key, Resource
 from renderers.rules import Rules
 
@@ -164,6 +167,84 @@ def test_an_incomplete_reading_deletes_nothing(before: World, after: World, data
     driver = Simulator(resources=before.values())
     if before:
         driver.unseen = data.draw(st.sets(st.sampled_from(sorted(before)), min_size=1))
-        apply(planned(after, driver), {driver.name: driver}, retry=HASTY)
+        result = apply(planned(after, driver), {driver.name: driver}, retry=HASTY)
         assert before.keys() <= driver.ours.keys()
-        assert driver.ours == {**before, **after}
+        # What cannot be seen, and is not as it shall be, is not overwritten either.
+        stuck = {key for key in driver.unseen if key in after and before[key] != after[key]}
+        assert {key: driver.ours[key] for key in driver.unseen} == {key: before[key] for key in driver.unseen}
+        assert stuck <= {outcome.action.key for outcome in result.failed}
+
+
+@given(worlds(), worlds(), FAULTS, st.booleans(), st.data())
+def test_a_plan_is_resumed_from_any_prefix_and_does_each_thing_once(
+    before: World,
+    after: World,
+    faults: dict[int, Fault],
+    transactional: bool,  # noqa: FBT001 -- hypothesis passes it by position
+    data: st.DataObject,
+) -> None:
+    driver = Simulator(resources=before.values(), transactional=transactional, sleep=lambda _: None)
+    approved = planned(after, driver)
+    done = data.draw(st.integers(0, len(approved.actions)))
+    apply(Plan(approved.actions[:done]), {driver.name: driver}, retry=HASTY)
+    driver.calls, driver.faults = 0, faults
+    for _ in range(len(faults) + 1):
+        left, moved = resume(approved, {driver.name: Observation(dict(driver.ours))})
+        assert moved == ()
+        if not apply(left, {driver.name: driver}, retry=HASTY).failed:
+            break
+    assert driver.ours == after
+    assert len({action.id for action in driver.written}) == len(driver.written) == len(approved.actions)
+
+
+@given(worlds(), worlds(), worlds(), st.booleans(), st.data())
+def test_what_moved_after_the_plan_is_never_overwritten(
+    before: World,
+    after: World,
+    meanwhile: World,
+    transactional: bool,  # noqa: FBT001 -- hypothesis passes it by position
+    data: st.DataObject,
+) -> None:
+    driver = Simulator(resources=before.values(), transactional=transactional)
+    approved = planned(after, driver)
+    keys = sorted(before.keys() | after.keys() | meanwhile.keys())
+    for key in data.draw(st.sets(st.sampled_from(keys))) if keys else ():
+        driver.ours.pop(key, None)
+        driver.ours |= {key: meanwhile[key]} if key in meanwhile else {}
+    found = dict(driver.ours)
+    apply(approved, {driver.name: driver}, retry=HASTY)
+    for action in approved.actions:
+        now = found.get(action.key)
+        moved = now not in (action.before, action.after)
+        assert driver.ours.get(action.key) in ((now,) if moved else (action.before, action.after))
+    planned_keys = {action.key for action in approved.actions}
+    assert {key: value for key, value in driver.ours.items() if key not in planned_keys} == {
+        key: value for key, value in found.items() if key not in planned_keys
+    }
+
+
+@settings(max_examples=25)
+@given(worlds(), worlds(), st.integers(0, 12))
+def test_whoever_is_taken_over_at_any_write_writes_nothing_more(
+    before: World, after: World, moment: int
+) -> None:
+    driver = Simulator(resources=before.values())
+    todo = planned(after, driver)
+    bob = Lease("bob", time.time() + 1000, 2)
+    seen: list[int] = []
+
+    def take_over(_: Event) -> None:
+        if len(seen) == moment and driver.leased:
+            driver.leased = bob
+        if driver.leased == bob:
+            seen.append(len(driver.written))
+        else:
+            seen.append(-1)
+
+    with TemporaryDirectory() as folder:
+        result = execute(todo, "plan", {driver.name: driver}, Applier("ann", Path(folder)), take_over, HASTY)
+    late = [count for count in seen if count >= 0]
+    assert len(set(late)) <= 1
+    assert len(driver.written) == (late[0] if late else len(todo.actions))
+    done = sum(outcome.status == "done" for outcome in result.outcomes)
+    assert done == len(driver.written)

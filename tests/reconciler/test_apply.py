@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Barrier
 
 import pytest
 
-from reconciler.apply import Event, Finished, Result, Retry, Retrying, Started, apply
+from reconciler.apply import Event, Finished, Result, Retrying, Started, apply
 from reconciler.drivers.base import Batch, Outcome
 from reconciler.drivers.simulator import Fault, Simulator
-from reconciler.plan import Observation, Plan, plan
+from reconciler.plan import Action, Observation, Plan, plan
+from reconciler.retry import Retry
 from renderers.resource import Key, Resource
 from renderers.rules import Rules
 
@@ -36,7 +38,7 @@ def planned(desired: list[Resource], *targets: Simulator) -> Plan:
 def run(changes: Plan, *targets: Simulator, attempts: int = 3) -> tuple[Result, list[Event], list[float]]:
     events: list[Event] = []
     slept: list[float] = []
-    retry = Retry(attempts, wait=1.0, longest=3.0, sleep=slept.append)
+    retry = Retry(attempts, wait=1.0, longest=3.0, sleep=slept.append, chance=lambda: 1.0)
     return apply(changes, {target.name: target for target in targets}, events.append, retry), events, slept
 
 
@@ -201,6 +203,94 @@ def test_an_empty_plan_reaches_no_target() -> None:
     target = Simulator()
     assert apply(Plan(), {target.name: target}).outcomes == ()
     assert target.calls == 0
+
+
+def test_waits_are_cut_by_chance_to_as_little_as_half() -> None:
+    chances = iter([0.0, 0.5, 1.0])
+    retry = Retry(4, wait=1.0, longest=3.0, chance=lambda: next(chances))
+    assert list(retry.waits()) == [0.5, 1.5, 3.0]
+
+
+class Greedy(Simulator):
+    """A driver with a bug: it does more than it was asked to."""
+
+    extra: Action
+    at: str
+
+    def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
+        batch = super().stage(actions, token)
+        return Batch((*batch.actions, self.extra), token) if self.at == "stage" else batch
+
+    def commit(self, batch: Batch) -> tuple[Outcome, ...]:
+        outcomes = super().commit(batch)
+        return (*outcomes, Outcome(self.extra, "done")) if self.at == "commit" else outcomes
+
+
+@pytest.mark.parametrize("at", ["stage", "commit"])
+@pytest.mark.parametrize("how", ["unlisted", "later", "otherwise"])
+def test_touching_what_the_plan_does_not_list_stops_everything(at: str, how: str) -> None:
+    bad, good = Greedy("bad"), Simulator("good", faults={1: Fault("delay", 0.05)})
+    changes = planned(chain("a"), bad, good)
+    extra = {
+        "unlisted": planned([thing("vrf", "other")], bad).actions[0],
+        "later": next(action for action in changes.actions if action.id == ("bad", key("steering", "a"))),
+        "otherwise": planned([thing("vrf", "a", value=7)], bad).actions[0],
+    }[how]
+    bad.extra, bad.at = extra, at
+    result, _, _ = run(changes, bad, good)
+    first, *rest = [outcome for outcome in result.outcomes if outcome.action.target == "bad"]
+    assert first.status == "failed"
+    assert f"the driver of bad touches {extra.key} otherwise than the plan says" in first.message
+    assert {outcome.status for outcome in rest} == {"skipped"}
+    assert bool(bad.written) == (at == "commit")
+    assert good.ours.keys() <= {key("vrf", "a")}  # what runs at the same time may come to its end
+    others = [outcome for outcome in result.outcomes if outcome.action.target == "good"]
+    assert {outcome.status for outcome in others[1:]} == {"skipped"}
+    assert f"not tried: {first.message}" in {outcome.message for outcome in others}
+
+
+class Silent(Simulator):
+    """A driver with a bug: it forgets to say what became of an action."""
+
+    def commit(self, batch: Batch) -> tuple[Outcome, ...]:
+        return super().commit(batch)[1:]
+
+
+def test_an_action_of_which_the_driver_says_nothing_is_not_done() -> None:
+    target = Silent()
+    result, _, _ = run(planned([thing("vrf", "1"), thing("vrf", "2")], target), target)
+    assert told(result) == {"vrf/1": "failed", "vrf/2": "failed"}
+    assert "no word about 1 of 2 objects" in result.outcomes[0].message
+
+
+def test_what_moved_since_the_plan_fails_alone() -> None:
+    target = Simulator()
+    changes = planned(chain("a") + chain("b"), target)
+    target.ours[key("vrf", "a")] = thing("vrf", "a", value=5)
+    result, _, _ = run(changes, target)
+    assert told(result) == {
+        "vrf/a": "failed",
+        "policy/a": "skipped",
+        "steering/a": "skipped",
+        "vrf/b": "done",
+        "policy/b": "done",
+        "steering/b": "done",
+    }
+    assert "moved since the plan was made" in result.outcomes[0].message
+    assert target.ours[key("vrf", "a")].spec == {"value": 5}
+
+
+def test_when_the_apply_is_broken_off_no_target_goes_on() -> None:
+    east = Simulator("east", faults={number: Fault("transient") for number in range(1, 9)})
+    changes = planned(chain("a"), east)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Retrying):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply(changes, {"east": east}, interrupt, Retry(9, sleep=lambda _: None))
+    assert east.written == []
 
 
 class Broken(Simulator):

@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 
 from intent.kinds.project import Target
 from reconciler.drivers import open_driver
-from reconciler.drivers.base import DriverError, Observation, PermanentError, TransientError
+from reconciler.drivers.base import (
+    DriverError,
+    Lease,
+    Observation,
+    PermanentError,
+    Superseded,
+    TransientError,
+)
 from reconciler.drivers.directory import Directory
 from reconciler.drivers.layout import Damaged, decode, encode, is_ours, path_of
+from reconciler.git import git
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.rules import Impact
@@ -296,17 +304,20 @@ def test_a_crash_leaves_each_file_old_or_new(
         Resource(entry.key, {"text": "new\n"} if "text" in entry.spec else {"new": True}) for entry in old
     )
     do(driver, *old)
-    batch = driver.stage(actions(*new))
+    changes = [
+        Action("t", "update", 0, before, after, "", NOTHING) for before, after in zip(old, new, strict=True)
+    ]
+    batch = driver.stage(changes)
     moved = iter(range(10))
-    move = Path.replace
+    move = os.replace
 
-    def fragile(self: Path, target: Path) -> Path:
+    def fragile(source: str, target: str) -> None:
         if next(moved) == survived:
             raise Crash
-        return move(self, target)
+        move(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", fragile)
+        patch.setattr(os, "replace", fragile)
         with pytest.raises(Crash):
             driver.commit(batch)
     again = Directory("review", driver.root)
@@ -316,7 +327,7 @@ def test_a_crash_leaves_each_file_old_or_new(
         before.key: after if index < survived else before
         for index, (before, after) in enumerate(zip(old, new, strict=True))
     }
-    do(again, *new)
+    again.commit(again.stage(changes))
     assert dict(again.observe().resources) == {resource.key: resource for resource in new}
     assert not any(path.name.startswith(".") for path in driver.root.iterdir())
 
@@ -340,14 +351,14 @@ def test_a_file_that_cannot_be_replaced_fails_alone(
     driver: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     do(driver, SCRIPT)
-    move = Path.replace
+    move = os.replace
 
-    def guarded(self: Path, target: Path) -> Path:
-        if target.name == "policy.jsonl":
+    def guarded(source: str, target: str) -> None:
+        if target.endswith("policy.jsonl"):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return move(self, target)
+        move(source, target)
 
-    monkeypatch.setattr(Path, "replace", guarded)
+    monkeypatch.setattr(os, "replace", guarded)
     batch = driver.stage(actions(POLICY, NAD, gone=(SCRIPT,)))
     assert [outcome.status for outcome in driver.commit(batch)] == ["failed", "done", "done"]
     assert driver.verify(batch) == (POLICY.key,)
@@ -373,20 +384,136 @@ def test_files_and_folders_are_synced(driver: Directory, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fsync", note)
     do(driver, POLICY)
     folder = (driver.root / path_of(POLICY)).parent
-    assert synced[0].startswith(str(driver.root / ".intentc-staged"))
+    assert synced[0].startswith(str(driver.root / ".intentc" / "staged-0"))
     assert {str(folder), str(folder.parent), str(driver.root)} <= set(synced[1:])
 
 
-def test_two_writers_take_turns(driver: Directory) -> None:
+def test_of_two_writers_without_leases_the_first_is_kept_out(driver: Directory) -> None:
     do(driver, POLICY)
     other = Directory("other", driver.root)
-    staged = driver.stage(actions(NAD))
-    with pytest.raises(TransientError, match="another process is changing"):
-        other.stage(actions(CONFIG))
-    driver.commit(staged)
-    assert driver.verify(staged) == ()
+    late = driver.stage(actions(NAD, gone=(POLICY,)))
     do(other, CONFIG)
+    with pytest.raises(TransientError, match="another process is changing"):
+        driver.commit(late)
+    assert set(driver.observe().resources) == {POLICY.key, CONFIG.key}
+    do(driver, NAD)
     assert set(driver.observe().resources) == {NAD.key, POLICY.key, CONFIG.key}
+
+
+def test_whoever_is_late_changes_nothing_from_the_middle_of_a_commit_on(
+    driver: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Lease("ann", 1000.0, 1), Lease("bob", 2000.0, 2)
+    do(driver, CONFIG)
+    driver.swap_lease(None, first)
+    batch = driver.stage(actions(NAD, POLICY, SCRIPT, gone=(CONFIG,)), 1)
+    moved: list[str] = []
+    move = os.replace
+
+    def overtaken(source: str, target: str) -> None:
+        if len(moved) == 1:
+            assert Directory("other", driver.root).swap_lease(first, second)
+        move(source, target)
+        moved.append(target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", overtaken)
+        with pytest.raises(Superseded):
+            driver.commit(batch)
+    assert moved == [str(driver.root / path_of(NAD))]
+    assert driver.observe() == Observation({NAD.key: NAD, CONFIG.key: CONFIG})
+    assert sorted(path.name for path in driver.root.iterdir()) == [".intentc", "frr", "kubernetes"]
+    assert sorted(path.name for path in (driver.root / ".intentc").iterdir()) == [".gitignore", "lease-2"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"holder": "ann"}',
+        b"\xff",
+        b'{"expires": "x"}',
+        b'{"holder": "ann", "expires": NaN}',
+    ],
+)
+def test_a_lease_that_cannot_be_read_is_nobodys(driver: Directory, content: bytes) -> None:
+    driver.swap_lease(None, Lease("ann", 9e9, 1))
+    (driver.root / ".intentc" / "lease-1").write_bytes(content)
+    assert driver.lease() == Lease("", 0.0, 1)
+    assert driver.swap_lease(driver.lease(), Lease("bob", 9e9, 2))
+
+
+def test_the_hidden_folder_is_not_followed(driver: Directory, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    driver.root.mkdir()
+    (driver.root / ".intentc").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PermanentError, match="is in the way"):
+        driver.swap_lease(None, Lease("ann", 9e9, 1))
+    assert "is in the way" in refused(driver, NAD)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_lease_that_is_a_link_or_a_pipe_is_nobodys(driver: Directory, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text('{"holder": "ann", "expires": 9e9}')
+    folder = driver.root / ".intentc"
+    folder.mkdir(parents=True)
+    (folder / "lease-3").symlink_to(tmp_path / "secret")
+    assert driver.lease() == Lease("", 0.0, 3)
+    os.mkfifo(folder / "lease-4")
+    assert driver.lease() == Lease("", 0.0, 4)
+
+
+def test_what_a_crash_left_in_the_hidden_folder_is_swept(driver: Directory) -> None:
+    driver.swap_lease(None, Lease("ann", 1.0, 1))
+    driver.stage(actions(NAD), 1)
+    (driver.root / ".intentc" / "swept-1-a").mkdir()
+    (driver.root / ".intentc" / "new-1-a").touch()
+    driver.swap_lease(driver.lease(), Lease("bob", 1.0, 2))
+    assert sorted(path.name for path in (driver.root / ".intentc").iterdir()) == [".gitignore", "lease-2"]
+
+
+def test_a_place_that_was_taken_and_swept_in_between_is_not_taken_again(
+    driver: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = [Lease(holder, 9e8, token) for token, holder in enumerate(("ann", "bob", "cleo"), start=1)]
+    driver.swap_lease(None, leases[0])
+    link = os.link
+
+    def late(source: str, place: str) -> None:
+        monkeypatch.setattr(os, "link", link)
+        other = Directory("other", driver.root)
+        assert other.swap_lease(leases[0], leases[1])
+        assert other.swap_lease(leases[1], leases[2])
+        Path(source).touch()  # as if it came after the other one had swept
+        link(source, place)
+
+    monkeypatch.setattr(os, "link", late)
+    assert not driver.swap_lease(leases[0], Lease("dora", 9e8, 2))
+    assert driver.lease() == leases[2]
+    assert sorted(path.name for path in (driver.root / ".intentc").iterdir()) == [".gitignore", "lease-3"]
+
+
+def test_writing_past_the_lease_is_refused_with_what_to_do(driver: Directory) -> None:
+    driver.swap_lease(None, Lease("", 0.0, 1))
+    with pytest.raises(Superseded, match="use `intentc apply`, or write elsewhere"):
+        driver.stage(actions(NAD))
+
+
+def test_looking_makes_nothing(driver: Directory) -> None:
+    assert driver.lease() is None
+    driver.observe()
+    driver.commit(driver.stage(actions(gone=(NAD, POLICY))))
+    assert not driver.root.exists()
+
+
+def test_git_does_not_see_the_hidden_folder(driver: Directory) -> None:
+    driver.swap_lease(None, Lease("ann", 1.0, 1))
+    do_leased = driver.stage(actions(NAD), 1)
+    driver.commit(do_leased)
+    git(driver.root, "init", "--quiet")
+    assert git(driver.root, "status", "--porcelain").split() == [b"??", b"kubernetes/"]
 
 
 def test_a_refused_batch_lets_others_in(driver: Directory) -> None:
