@@ -1,96 +1,228 @@
 """Plans as files: written by `plan --out`, applied by `apply FILE` without compiling or rendering again.
 
 Invariant: what is applied is what the file says, less what is already so. If one of its objects has become a
-third thing since — neither as it was nor as it shall be —, nothing at all is applied.
+third thing since — neither as it was nor as it shall be —, or the intent behind one has moved, nothing at all
+is applied.
 """
 
 from __future__ import annotations
 
-import json
+import os
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from intent import documents
 from intent.diagnostics import Report, as_text
 from intent.files import Folder
 from intent.kinds.project import ProjectSpec
-from intent.repository import open_project
+from intent.repository import PROJECT_FILE, Repository, open_repository
+from intent.source import Source
+from intentc.cache import remembering
 from intentc.files import replace_file
-from intentc.work import Work, observe
-from reconciler.codec import as_json, from_json, places
-from reconciler.plan import Action, Plan, resume
-from renderers.resource import Key
+from intentc.review.rows import plain
+from reconciler.bound import (
+    HEAD_BYTES,
+    Bound,
+    Moved,
+    Revision,
+    moved,
+    needs_absence,
+    read,
+    recognise,
+    text,
+)
+from reconciler.drivers.base import DriverError
+from reconciler.git import GitError, open_commit
+from reconciler.plan import Action, Observation
+from reconciler.prepare import Work, take_up
+from renderers.changes import ABSENT, compare
+from renderers.resource import Resource
 
 _NAMED: Final = 20
-"""So many objects that moved are named."""
+"""So many objects that moved are named …"""
+_FIELDS: Final = 3
+"""… and so many fields of each."""
+_WIDTH: Final = 60
 MAX_BYTES: Final = 512 * 1024 * 1024
 """A larger file is no plan of ours."""
+_EMPTY: Final = "IC1033"
+"""Code of: no file matches the patterns."""
 
 
-def save(plan: Plan, path: Path) -> None:
+class Opened(NamedTuple):
+    """A saved plan that can be applied here."""
+
+    project: ProjectSpec
+    bound: Bound
+    work: Work
+    """What is left of it."""
+
+
+def save(bound: Bound, path: Path) -> None:
     """Write a plan, as a whole or not at all; raises OSError."""
-    replace_file(path, json.dumps(as_json(plan), indent=1) + "\n")
+    replace_file(path, text(bound))
 
 
-def open_saved(path: Path, root: Path) -> tuple[ProjectSpec, Work] | None:
+def revision(root: Path, repository: Repository) -> Revision:
+    """Return the commit that is checked out, and whether what was read differs from it."""
+    try:
+        commit = open_commit(root, "HEAD")
+    except GitError:
+        return Revision()
+    spec = repository.spec
+    found = [commit.read(PROJECT_FILE), commit.read(spec.ledger), *commit.match((*spec.intent, *spec.facts))]
+    shown = Folder(root, Path.cwd()).shown
+    there = {shown(entry.file): entry.text for entry in found if isinstance(entry, Source)}
+    here = {name: said for name, said in repository.texts.items() if said or name in there}
+    return Revision(commit.revision, here != there)
+
+
+def open_saved(path: Path, root: Path) -> Opened | None:
     """Return what is left to do of a saved plan; None, with the reason told, where it cannot be applied.
 
-    Of the repository only intentc.yaml is read: it says where the targets are.
+    Intent is read to see whether it moved; nothing is compiled.
     """
+    bound = load(path)
+    if bound is None:
+        return None
     report = Report()
-    project, texts = open_project(Folder(root, Path.cwd()), report)
-    if project is None:
+    with remembering(root, "intent", documents) as memory:
+        repository, texts = open_repository(Folder(root, Path.cwd()), report, memory)
+    if repository is None:
         sys.stderr.write(as_text(report.sorted(), texts))
         return None
-    spec: ProjectSpec = project.spec
-    data = _read(path)
-    if data is None:
+    spec = repository.spec
+    if wrong := _elsewhere(bound, repository):
+        _refuse(f"{path}: {wrong}")
         return None
     try:
-        approved, lines = from_json(data), places(data)
-    except ValueError as error:
-        _refuse(f"{path}: {error}")
+        work, other = take_up(bound.plan, spec.targets, root)
+    except DriverError as error:
+        _refuse(str(error))
         return None
-    unknown = {action.target for action in approved.actions} - {target.name for target in spec.targets}
-    if unknown:
-        _refuse(f"{path}: intentc.yaml has no target {', '.join(sorted(unknown))}")
+    if other:
+        _tell_targets(other, work)
         return None
-    seen = observe(spec.targets, root)
-    if seen is None:
-        return None
-    drivers, observed = seen
-    left, moved = resume(approved, observed)
-    if moved:
-        _tell_moved(moved, lines)
-        return None
-    return spec, Work(left, drivers, observed, 0)
+    return Opened(spec, bound, work) if _intent_holds(bound, work, repository, report) else None
 
 
-def _read(path: Path) -> Any:
-    """Return what a file holds; None, with the reason told, where it holds nothing that could be a plan."""
+def load(path: Path) -> Bound | None:
+    """Return the plan in a file; None, with the reason told, where there is none."""
     try:
-        if path.stat().st_size <= MAX_BYTES:
-            return json.loads(path.read_text(encoding="utf-8"))
-        _refuse(f"{path} is too large for a plan")
+        # Non-blocking, so that a FIFO cannot hang the run.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+                _refuse(f"{path} is {'too large for a plan' if status.st_size > MAX_BYTES else 'no file'}")
+                return None
+            head = stream.read(HEAD_BYTES)
+            recognise(head)
+            return read((head + stream.read(MAX_BYTES)).decode())
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")
-    except (ValueError, RecursionError):
-        _refuse(f"{path} is no plan; make one with `intentc plan --out {path.name}`")
+    except ValueError as error:
+        _refuse(f"{path}: {'this is no plan' if isinstance(error, UnicodeError) else error}")
     return None
 
 
-def _tell_moved(moved: tuple[Action, ...], lines: Mapping[tuple[str, Key], tuple[str, ...]]) -> None:
-    """Name what changed since the plan was made, with the lines of intent that the plan has for it."""
-    sys.stderr.write("intentc: nothing was applied, because the targets moved since the plan was made\n")
-    for action in moved[:_NAMED]:
-        known = lines[action.id]
-        because = f"   (planned for {', '.join(known[:3])})" if known else ""
-        sys.stderr.write(f"  moved: {action.target}: {action.key}{because}\n")
-    if len(moved) > _NAMED:
-        sys.stderr.write(f"  … and {len(moved) - _NAMED:,} more\n")
-    sys.stderr.write("  hint: plan again, and have the new plan approved\n")
+def _elsewhere(bound: Bound, repository: Repository) -> str:
+    """Say why a plan does not belong here, if it does not."""
+    if bound.project != repository.project.name:
+        return f"this is a plan of project {bound.project!r}, and here is {repository.project.name!r}"
+    known = {target.name for target in repository.spec.targets}
+    unknown = {action.target for action in bound.plan.actions} - known
+    return f"{PROJECT_FILE} has no target {', '.join(sorted(unknown))}" if unknown else ""
+
+
+def _intent_holds(bound: Bound, work: Work, repository: Repository, report: Report) -> bool:
+    """Say whether the intent behind what is left is what it was; tell what moved."""
+    left = work.plan.actions
+    if not left:
+        return True
+    if not repository.intents and all(entry.code == _EMPTY for entry in report.sorted()):
+        sys.stderr.write(
+            "there is no intent here to compare with: going by the plan, and by what the targets show\n"
+        )
+        return True
+    found = moved(bound, left, repository)
+    unsure = report.failed and (found or needs_absence(bound, left))
+    if unsure:
+        sys.stderr.write(as_text(report.sorted(), repository.texts))
+        _refuse("nothing was applied, because not all intent can be read, and the plan depends on it")
+        return False
+    if found:
+        _tell_intent(found, bound)
+    return not found
+
+
+def _tell_intent(found: tuple[Moved, ...], bound: Bound) -> None:
+    """Name what moved in intent, once for each place, with the objects that it concerns."""
+    places: dict[tuple[str, str], list[Action]] = {}
+    for entry in found:
+        places.setdefault((str(entry.span), entry.what), []).append(entry.action)
+    made = f" (at commit {bound.revision.commit[:12]})" if bound.revision.commit else ""
+    _refuse(f"nothing was applied, because intent moved since the plan was made{made}")
+    for (place, what), actions in list(places.items())[:_NAMED]:
+        more = f" and {len(actions) - 1:,} more" if len(actions) > 1 else ""
+        _say(f"  {place}: {what}")
+        _say(f"    moved: {actions[0].target}: {actions[0].key}{more}")
+    _rest(len(places))
+
+
+def _tell_targets(other: tuple[Action, ...], work: Work) -> None:
+    """Name what changed at the targets since the plan was made, with the lines of intent behind it."""
+    _refuse("nothing was applied, because the targets moved since the plan was made")
+    for action in other[:_NAMED]:
+        places = lines_of(action.resource)
+        because = f"   (planned for {', '.join(places)})" if places else ""
+        _say(f"  moved: {action.target}: {action.key}{because}")
+        for line in _differences(action, work.observed[action.target]):
+            _say(f"    {line}")
+    _rest(len(other))
+
+
+def lines_of(resource: Resource) -> list[str]:
+    """Return some lines of intent behind an object, its own document first."""
+    origins = sorted(resource.origins, key=lambda origin: (origin.subject != resource.document, origin.span))
+    return list(dict.fromkeys(str(origin.span) for origin in origins))[:_FIELDS]
+
+
+def _differences(action: Action, seen: Observation) -> Iterator[str]:
+    """Yield how an object differs from what the plan found, and what the plan would make of it."""
+    now = seen.resources.get(action.key)
+    if now is None:
+        yield "it is gone" if seen.complete else f"it cannot be seen now: {seen.why}"
+        return
+    if action.before is None:
+        yield "it was not there, and somebody else has made it with other values"
+    planned = {change.path: f", planned {_short(change.after)}" for change in action.changes}
+    changed = list(compare(action.before.spec if action.before else ABSENT, now.spec))
+    for change in changed[:_FIELDS]:
+        moved_so = f"was {_short(change.before)}, is {_short(change.after)}"
+        yield f"{change.path}: {moved_so}{planned.get(change.path, '') if action.after else ''}"
+    if not changed:
+        yield f"it is {'now' if now.protected else 'no longer'} protected"
+    elif len(changed) > _FIELDS:
+        yield f"and {len(changed) - _FIELDS:,} fields more"
+
+
+def _short(said: Any) -> str:
+    words = "absent" if said is ABSENT else str(said)
+    return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 1]}…"
+
+
+def _rest(count: int) -> None:
+    if count > _NAMED:
+        _say(f"  … and {count - _NAMED:,} more")
+    _say("  hint: plan again, and have the new plan approved")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{plain(line)}\n")
 
 
 def _refuse(message: str) -> None:
-    sys.stderr.write(f"intentc: {message}\n")
+    _say(f"intentc: {message}")

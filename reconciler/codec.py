@@ -1,58 +1,101 @@
-"""A plan as JSON: to be saved, reviewed, hashed, and applied later without thinking again.
+"""Actions of a plan as plain values, for JSON: to be saved, reviewed, hashed, and applied later.
 
-Invariant: the text depends on the plan alone, and reading it back gives an equal plan. Origins become
-places (file:line:col) for people, and are no part of the plan that is read back.
+What is read was perhaps written by somebody else: its types are checked here, once, and whatever does not
+fit is a ValueError. Origins keep their places (file:line:col), so that a saved plan still names the lines of
+intent when something fails; the documents themselves are not in it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
-from reconciler.plan import Action, Plan
+from pydantic import BaseModel, ConfigDict, Field
+
+from intent.model import Intent, Metadata, Origin
+from intent.source import Document, FieldPath, Span
+from reconciler.plan import Action
 from renderers.changes import ABSENT, Change
 from renderers.resource import Key, Resource
-from renderers.rules import Impact
+from renderers.rules import Impact, Level, Operation
 
-FORMAT: Final = "intentc-plan/1"
-_DAMAGED: Final = "this plan is damaged; make it anew with intentc plan"
-
-
-def as_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain values."""
-    return {
-        "format": FORMAT,
-        "summary": {**plan.counts, "views": plan.views, "unchanged": plan.unchanged},
-        "actions": [_action(action) for action in plan.actions],
-    }
+Digest = Annotated[str, Field(max_length=64)]
+Count = Annotated[int, Field(ge=0)]
 
 
-def from_json(data: Any) -> Plan:
-    """Read what `as_json` wrote; another format is a ValueError that says what to do."""
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise ValueError(
-            f"this is no plan of the format {FORMAT} (found {found!r}); make it anew with intentc plan"
-        )
-    try:
-        return Plan(tuple(map(_read_action, data["actions"])), data["summary"]["unchanged"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(_DAMAGED) from error
+class Place(NamedTuple):
+    """A value in intent, with its document."""
+
+    intent: Intent
+    path: FieldPath
 
 
-def places(data: Any) -> dict[tuple[str, Key], tuple[str, ...]]:
-    """Return the lines of intent (file:line:col) that a saved plan gives for each action, by `Action.id`."""
-    try:
-        return {
-            (entry["target"], Key(**entry["key"])): tuple(
-                sorted({origin["at"] for origin in entry["origins"]})
-            )
-            for entry in data["actions"]
-        }
-    except (KeyError, TypeError) as error:
-        raise ValueError(_DAMAGED) from error
+class Form(BaseModel):
+    """A part of a file that is read: strict types, nothing unknown, and no values in messages."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _action(action: Action) -> dict[str, Any]:
+class KeyForm(Form):
+    """A key of an object."""
+
+    family: str
+    scope: str
+    type: str
+    name: str
+
+
+class StateForm(Form):
+    """An object as it was, or as it shall be."""
+
+    digest: Digest
+    subject: str
+    needs: list[Annotated[list[str], Field(min_length=4, max_length=4)]]
+    protected: bool
+    spec: dict[str, Any]
+
+
+class ImpactForm(Form):
+    """What an action does to traffic."""
+
+    level: Level
+    reason: str
+
+
+OriginForm = Annotated[tuple[str, str, Count], Field(strict=False)]  # JSON has lists only
+"""A line of intent behind a field: the field, the rule, and the number of the value in the table."""
+
+
+class ActionForm(Form):
+    """One action."""
+
+    target: str
+    operation: Operation
+    phase: Count
+    key: KeyForm
+    subject: str
+    view: bool
+    reason: str
+    impact: ImpactForm
+    changes: list[Any]
+    before: StateForm | None
+    after: StateForm | None
+    origins: list[OriginForm]
+
+
+_SIDES: Final[Mapping[Operation, tuple[bool, bool]]] = {
+    "create": (False, True),
+    "update": (True, True),
+    "replace": (True, True),
+    "delete": (True, False),
+}
+"""Whether an operation has a before, and an after."""
+
+
+def write_action(action: Action, number: Callable[[Origin], int]) -> dict[str, Any]:
+    """Return an action as plain values; `number` is that of an origin's value in the table of values."""
+    changed = action.before is not None and action.after is not None
     return {
         "target": action.target,
         "operation": action.operation,
@@ -62,14 +105,37 @@ def _action(action: Action) -> dict[str, Any]:
         "view": action.view,
         "reason": action.reason,
         "impact": action.impact._asdict(),
-        "changes": [_change(change) for change in action.changes],
+        # What is made or taken away stands there as a whole.
+        "changes": [_change(change) for change in action.changes] if changed else [],
         "before": _state(action.before),
         "after": _state(action.after),
-        "origins": [
-            {"field": origin.field, "at": str(origin.span), "rule": origin.rule}
-            for origin in action.resource.origins
-        ],
+        "origins": [[origin.field, origin.rule, number(origin)] for origin in action.resource.origins],
     }
+
+
+def read_action(form: ActionForm, places: Sequence[Place]) -> Action:
+    """Return the action that was written; what contradicts itself is a ValueError."""
+    key = Key(form.key.family, form.key.scope, form.key.type, form.key.name)
+    if (form.before is not None, form.after is not None) != _SIDES[form.operation]:
+        raise ValueError(f"{form.operation} of {key} does not say what it needs")
+    if any(number >= len(places) for _, _, number in form.origins):
+        raise ValueError(f"{key} names a line of intent that is not there")
+    origins = tuple(
+        Origin(field, places[number].intent, places[number].path, rule)
+        for field, rule, number in form.origins
+    )
+    before = _resource(key, form.before, () if form.after else origins, view=form.view)
+    after = _resource(key, form.after, origins, view=form.view)
+    impact = Impact(form.impact.level, form.impact.reason)
+    return Action(form.target, form.operation, form.phase, before, after, form.reason, impact)
+
+
+def read_place(subject: str, path: FieldPath, at: str) -> Place:
+    """Return a value of intent as its origins need it: of the document only its name and this one place."""
+    kind, _, uid = subject.partition("/")
+    span = _span(at)
+    document = Document(span.file, None, array("i", (span.line - 1, span.column - 1)))
+    return Place(Intent(kind, uid, Metadata.model_construct(name=uid), None, document), path)
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -81,34 +147,26 @@ def _change(change: Change) -> dict[str, Any]:
 def _state(resource: Resource | None) -> dict[str, Any] | None:
     if resource is None:
         return None
-    needs = [list(need) for need in resource.needs]
     return {
         "digest": resource.digest,
         "subject": resource.subject,
-        "needs": needs,
+        "needs": [list(need) for need in resource.needs],
+        "protected": resource.protected,
         "spec": dict(resource.spec),
     }
 
 
-def _read_action(data: dict[str, Any]) -> Action:
-    key = Key(**data["key"])
-    before, after = (_read_state(key, data[side], view=data["view"]) for side in ("before", "after"))
-    return Action(
-        data["target"],
-        data["operation"],
-        data["phase"],
-        before,
-        after,
-        data["reason"],
-        Impact(**data["impact"]),
-    )
-
-
-def _read_state(key: Key, data: dict[str, Any] | None, *, view: bool) -> Resource | None:
-    if data is None:
+def _resource(
+    key: Key, form: StateForm | None, origins: tuple[Origin, ...], *, view: bool
+) -> Resource | None:
+    if form is None:
         return None
-    needs = tuple(Key(*need) for need in data["needs"])
-    resource = Resource(key, data["spec"], data["subject"], needs, view=view)
-    if resource.digest != data["digest"]:
-        raise ValueError(f"the plan for {key} was changed by hand; make it anew with intentc plan")
-    return resource
+    needs = tuple(Key(*need) for need in form.needs)
+    return Resource(key, form.spec, form.subject, needs, origins, view=view, protected=form.protected)
+
+
+def _span(text: str) -> Span:
+    file, *numbers = text.rsplit(":", 2)
+    if len(numbers) == 2 and all(number.isdecimal() and len(number) < 9 for number in numbers):  # noqa: PLR2004 -- line and column
+        return Span(file, int(numbers[0]), int(numbers[1]))
+    return Span(text)

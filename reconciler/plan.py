@@ -17,8 +17,9 @@ from typing import Any, Final, NamedTuple, get_args
 
 from renderers.changes import ABSENT, Change, compare
 from renderers.resource import Key, Resource
-from renderers.rules import NO_RULES, Impact, Needs, Operation, Rules, Type
+from renderers.rules import LEVELS, NO_RULES, Impact, Level, Needs, Operation, Rules, Type
 
+_MARK: Final = Impact("hitless", "only its mark changes")
 _DESTRUCTIVE_FIRST: Final[dict[Operation, int]] = {"delete": 0, "replace": 1, "update": 2, "create": 3}
 
 
@@ -31,6 +32,17 @@ class Observation:
     """Whether everything that is ours was seen; if not, nothing may be concluded from what is missing."""
     why: str = ""
     """What stood in the way of a complete reading."""
+    keeps_protection: bool = True
+    """Whether the target remembers which objects are protected; if not, only intent tells."""
+
+    def like(self, one: Resource | None, other: Resource | None) -> bool:
+        """Say whether two states of an object are the same to this target."""
+        return same(one, other) if self.keeps_protection else one == other
+
+
+def same(one: Resource | None, other: Resource | None) -> bool:
+    """Say whether two states of an object are the same, its protection included."""
+    return one == other and (one is None or other is None or one.protected == other.protected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,12 @@ class Plan:
         return {operation: found[operation] for operation in get_args(Operation)}
 
     @property
+    def impacts(self) -> dict[Level, int]:
+        """How many actions do what to traffic, the worst last, views left out."""
+        found = Counter(action.impact.level for action in self.actions if not action.view)
+        return {level: found[level] for level in LEVELS if found[level]}
+
+    @property
     def views(self) -> int:
         """How many views are written or removed."""
         return sum(action.view for action in self.actions)
@@ -115,7 +133,7 @@ def plan(
         for action in diff(target, resources, observed[target], rules)
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
-    return Plan(tuple(sorted(actions, key=_order)), existing - _standing(actions))
+    return Plan(in_order(actions), existing - _standing(actions))
 
 
 def diff(
@@ -134,7 +152,8 @@ def diff(
         if resource is None:
             raise ValueError("an action has a before or an after")
         name = (resource.key.family, resource.key.type)
-        impact = rules.impact(name, operation, why.changes)
+        only_mark = before is not None and after is not None and not why.changes
+        impact = _MARK if only_mark else rules.impact(name, operation, _spec(before), _spec(after))
         phase = _phase(operation, resource, rank)
         actions.append(Action(target, operation, phase, before, after, why.reason, impact))
 
@@ -142,7 +161,7 @@ def diff(
         before = observed.resources.get(key)
         if before is None:
             act("create", None, after, _Why("it is not there"))
-        elif before != after:
+        elif not observed.like(before, after):
             operation, why = _change(before, after, rules)
             act(operation, before, after, why)
     if observed.complete:
@@ -168,12 +187,16 @@ def resume(approved: Plan, observed: Mapping[str, Observation]) -> tuple[Plan, t
         seen = observed[action.target]
         now = seen.resources.get(action.key)
         unsure = now is None and not seen.complete and action.before is not None
-        if unsure or now not in (action.before, action.after):
-            moved.append(action)
-        elif now != action.after:
-            left.append(action)
+        if not unsure and seen.like(now, action.after):
+            continue
+        (left if not unsure and seen.like(now, action.before) else moved).append(action)
     done = _standing(approved.actions) - _standing(left) - _standing(moved)
     return Plan(tuple(left), approved.unchanged + done), tuple(moved)
+
+
+def in_order(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Return actions in the one order that a plan has."""
+    return tuple(sorted(actions, key=_order))
 
 
 def _standing(actions: Iterable[Action]) -> int:
@@ -198,6 +221,8 @@ class _Why(NamedTuple):
 
 def _change(before: Resource, after: Resource, rules: Rules) -> tuple[Operation, _Why]:
     changes = tuple(compare(before.spec, after.spec))
+    if not changes:
+        return "update", _Why("it becomes protected" if after.protected else "it is no longer protected")
     stuck = rules.fixed((after.key.family, after.key.type), changes)
     if stuck:
         return "replace", _Why(f"{', '.join(stuck)} cannot be changed in place", changes)

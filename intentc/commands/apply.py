@@ -5,20 +5,35 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from intent.kinds.project import ProjectSpec
 from intentc import plan_text
-from intentc.commands.plan import present
-from intentc.saved import open_saved
+from intentc.commands.plan import add_approvals, braked, present
+from intentc.plan_text import Line
+from intentc.review.rows import plain
+from intentc.saved import lines_of, open_saved, revision
 from intentc.session import begin, tell
 from intentc.terminal import Display, show
-from intentc.work import Work, prepare
-from reconciler.apply import Result, apply
-from reconciler.brake import Limits, check
+from intentc.work import Work, applier, prepare
+from reconciler.apply import Result
+from reconciler.bound import Bound, bind
+from reconciler.brake import Refusal
+from reconciler.drivers.base import DriverError
+from reconciler.execute import execute
+from reconciler.journal import Unwritable, latest
+from reconciler.lease import Held
+from reconciler.review import review
 
 _SHOWN: Final = 20
 """Objects that an apply names when it could not do them; there may be a hundred thousand."""
+
+
+class Task(NamedTuple):
+    """What is to be applied."""
+
+    bound: Bound
+    work: Work
+    refusals: tuple[Refusal, ...]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,65 +41,78 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", nargs="?", type=Path, help="a plan saved by `plan --out`: do exactly that")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--full", action="store_true", help="show every object of the plan")
-    parser.add_argument(
-        "--allow-delete",
-        action="append",
-        default=[],
-        metavar="TYPE=N",
-        type=_approval,
-        help="approve the deletion of up to N objects of a type, where the deletion brake asks for it",
-    )
-
-
-def _approval(text: str) -> tuple[str, int]:
-    kind, equals, number = text.partition("=")
-    if not equals or not kind or not number.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not TYPE=N, for example SriovNetwork=12")
-    return kind, int(number)
+    add_approvals(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    found = _saved(options) if options.plan else _fresh(options)
-    if found is None:
+    task = _saved(options) if options.plan else _fresh(options)
+    if task is None:
         return 1
-    project, work = found
-    if not work.plan.actions:
+    if not task.work.plan.actions:
         return 0
-    brake = project.gates.deletion_brake
-    refusals = check(work.plan, work.observed, dict(options.allow_delete), Limits(brake.percent, brake.few))
-    for refusal in refusals:
-        sys.stderr.write(f"refused: {refusal.message}\n  hint: {refusal.hint} (--allow-delete)\n")
-    if refusals or not (options.yes or _confirmed()):
+    for refusal in task.refusals:
+        _say(f"refused: {refusal.message}")
+    if task.refusals:
+        again = f"plan --out {options.plan}" if options.plan else "apply"
+        words = sorted({f"--allow-delete {refusal.type}={refusal.approval}" for refusal in task.refusals})
+        _say(f"  hint: if that is meant, `intentc {again} {' '.join(words)}`")
+    if task.refusals or not (options.yes or _confirmed()):
         return 1
-    with Display(work.plan) as display:
-        result = apply(work.plan, work.drivers, display)
-    _report(result, work)
+    result = _execute(task, options.root)
+    if result is None:
+        return 1
+    _report(result, task.work)
     return 1 if result.failed else 0
 
 
-def _fresh(options: argparse.Namespace) -> tuple[ProjectSpec, Work] | None:
+def _fresh(options: argparse.Namespace) -> Task | None:
     """Compile and plan now."""
     session = begin(options.root)
     tell(session)
-    if session.compiled.graph is None or session.repository is None:
+    repository = session.repository
+    if session.compiled.graph is None or repository is None:
         return None
     work = prepare(session)
     if work is None:
         return None
     present(session, work, full=options.full)
-    return session.repository.spec, work
+    approvals = dict(options.allow_delete)
+    bound = bind(work.plan, repository, revision(session.root, repository), approvals)
+    return Task(bound, work, braked(repository.spec, work, approvals))
 
 
-def _saved(options: argparse.Namespace) -> tuple[ProjectSpec, Work] | None:
+def _saved(options: argparse.Namespace) -> Task | None:
     """Take what is left of a saved plan; nothing is compiled."""
-    found = open_saved(options.plan, options.root)
-    if found is not None:
-        _, work = found
-        show([plan_text.Line(f"what is left of the saved plan {options.plan}", "bold"), plan_text.Line()])
-        show(plan_text.lines(work.plan, full=options.full))
-        show([plan_text.Line(plan_text.summary(work.plan), "bold")])
-    return found
+    if options.allow_delete:
+        words = " ".join(f"--allow-delete {kind}={number}" for kind, number in options.allow_delete)
+        _say("intentc: a saved plan holds its own approvals, so that they are reviewed with it")
+        _say(f"  hint: `intentc plan --out {options.plan} {words}`")
+        return None
+    opened = open_saved(options.plan, options.root)
+    if opened is None:
+        return None
+    bound, work = opened.bound, opened.work
+    show([Line(f"what is left of the saved plan {options.plan} ({bound.id[:12]})", "bold"), Line()])
+    run_before = latest(applier(options.root, work).folder)
+    if run_before and run_before.plan == bound.id and run_before.summary:
+        _say(run_before.summary)
+    show(plan_text.incomplete(work.incomplete))
+    left = review(work.plan)
+    show(plan_text.lines(left, full=options.full))
+    show([Line(plan_text.summary(left), "bold")])
+    return Task(bound, work, braked(opened.project, work, bound.approvals))
+
+
+def _execute(task: Task, root: Path) -> Result | None:
+    """Apply as the only one; None, with the reason told, where that cannot begin."""
+    work = task.work
+    try:
+        with Display(work.plan) as display:
+            return execute(work.plan, task.bound.id, work.drivers, applier(root, work), display)
+    except (Held, Unwritable, DriverError) as error:
+        _say(f"intentc: nothing was applied: {error}")
+        return None
 
 
 def _confirmed() -> bool:
@@ -103,13 +131,16 @@ def _report(result: Result, work: Work) -> None:
     # What failed is the cause, and what was skipped only follows from it.
     undone = sorted(result.failed, key=lambda outcome: outcome.status != "failed")
     for outcome in undone[:_SHOWN]:
-        places = sorted({str(origin.span) for origin in outcome.action.resource.origins})
-        where = f"  because of {', '.join(places[:3])}\n" if places else ""
-        sys.stderr.write(
-            f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}\n{where}"
-        )
+        action = outcome.action
+        _say(f"{outcome.status}: {action.target}: {action.key}: {outcome.message}")
+        if places := lines_of(action.resource):
+            _say(f"  because of {', '.join(places)}")
     if len(undone) > _SHOWN:
-        sys.stderr.write(f"… and {len(undone) - _SHOWN:,} more that were not done\n")
+        _say(f"… and {len(undone) - _SHOWN:,} more that were not done")
     done = len(result.outcomes) - len(undone)
     sys.stdout.write(f"applied {done:,} of {len(work.plan.actions):,}")
     sys.stdout.write("\n`intentc plan` shows what is left\n" if undone else "; read back and verified\n")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{plain(line)}\n")

@@ -3,83 +3,113 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from intent.diagnostics import as_json as found_as_json
-from intentc import plan_text
-from intentc.saved import save
-from intentc.session import Session, add_format, begin, tell
+from intent.kinds.project import ProjectSpec
+from intentc.review.sheet import sheet_of_plan, text
+from intentc.saved import revision, save
+from intentc.session import Session, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
-from reconciler.codec import as_json
-from reconciler.plan import Plan
+from reconciler.bound import Bound, as_json, bind, write
+from reconciler.brake import Limits, Refusal, check, read_approval
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_format(parser)
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "markdown"),
+        default="text",
+        help="text for people, json for machines, markdown for a comment",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the plan, for `intentc apply FILE`")
     parser.add_argument("--full", action="store_true", help="leave nothing out: every object, every document")
+    add_approvals(parser)
+
+
+def add_approvals(parser: argparse.ArgumentParser) -> None:
+    """Add `--allow-delete TYPE=N`."""
+    parser.add_argument(
+        "--allow-delete",
+        action="append",
+        default=[],
+        metavar="TYPE=N",
+        type=_approval,
+        help="approve the deletion of up to N objects of a type, where the deletion brake asks for it",
+    )
+
+
+def _approval(text: str) -> tuple[str, int]:
+    try:
+        return read_approval(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     session = begin(options.root)
     if session.compiled.graph is None or options.format == "text":
-        tell(session, options.format)
-    if session.compiled.graph is None:
+        tell(session, "json" if options.format == "json" else "text")
+    if session.compiled.graph is None or session.repository is None:
         return 1
     work = prepare(session)
     if work is None:
         return 1
-    if options.format == "json":
-        beside = {
-            "incomplete": work.incomplete,
-            "untaken": work.untaken,
-            "diagnostics": found_as_json(session.report.sorted()),
-        }
-        json.dump({**as_json(work.plan), **beside}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+    approvals = dict(options.allow_delete)
+    refusals = braked(session.repository.spec, work, approvals)
+    bound = None
+    if options.out or options.format == "json":
+        bound = bind(work.plan, session.repository, revision(session.root, session.repository), approvals)
+    if bound and options.format == "json":
+        _print_json(session, work, bound, refusals)
+    elif options.format == "markdown":
+        from intentc.review.markdown import markdown
+
+        sys.stdout.write(markdown(sheet_of_plan(session, work, refusals)))
     else:
-        present(session, work, full=options.full)
-    return _saved(work.plan, options.out) if options.out else _code(work.plan)
+        present(session, work, refusals, full=options.full)
+    if bound and options.out and not _saved(bound, options.out):
+        return 1
+    return 2 if work.plan.actions else 0
 
 
-def _saved(plan: Plan, path: Path) -> int:
+def braked(project: ProjectSpec, work: Work, approvals: Mapping[str, int]) -> tuple[Refusal, ...]:
+    """Return what the deletion brake of the project refuses."""
+    brake = project.gates.deletion_brake
+    return check(work.plan, work.observed, approvals, Limits(brake.percent, brake.few))
+
+
+def _print_json(session: Session, work: Work, bound: Bound, refusals: tuple[Refusal, ...]) -> None:
+    beside = {
+        "brake": [
+            {"message": refusal.message, "approve": f"{refusal.type}={refusal.approval}"}
+            for refusal in refusals
+        ],
+        "incomplete": work.incomplete,
+        "untaken": work.untaken,
+        "diagnostics": found_as_json(session.report.sorted()),
+    }
+    sys.stdout.write(write({**as_json(bound), **beside}))
+
+
+def _saved(bound: Bound, path: Path) -> bool:
     try:
-        save(plan, path)
+        save(bound, path)
     except OSError as error:
         sys.stderr.write(f"intentc: cannot write {path}: {error.strerror}\n")
-        return 1
-    sys.stderr.write(f"saved as {path}: `intentc apply {path}` does exactly this, or refuses\n")
-    return _code(plan)
+        return False
+    commit, dirty = bound.revision
+    made = f", of commit {commit[:12]}{' and what is not committed' if dirty else ''}" if commit else ""
+    sys.stderr.write(f"saved as {path} (plan {bound.id[:12]}{made})\n")
+    sys.stderr.write(f"`intentc apply {path}` does exactly this, or refuses\n")
+    return True
 
 
-def _code(plan: Plan) -> int:
-    return 2 if plan.actions else 0
-
-
-def present(session: Session, work: Work, *, full: bool) -> None:
+def present(session: Session, work: Work, refusals: tuple[Refusal, ...] = (), *, full: bool) -> None:
     """Print a plan for people."""
-    name = session.repository.project.name if session.repository else ""
-    show(
-        [
-            plan_text.Line(f"plan of project {name} against {', '.join(work.drivers)}", "bold"),
-            plan_text.Line(),
-        ]
-    )
-    show(plan_text.incomplete(work.incomplete))
-    documents = session.repository.intents if session.repository else ()
-    places = {intent.subject: str(intent.span()) for intent in documents}
-    show(plan_text.lines(work.plan, full=full, places=places))
-    if work.untaken:
-        show(
-            [
-                plan_text.Line(
-                    f"{work.untaken:,} objects go to no target: see `targets` in intentc.yaml", "yellow"
-                )
-            ]
-        )
-    show([plan_text.Line(plan_text.summary(work.plan), "bold")])
+    show(text(sheet_of_plan(session, work, refusals), full=full))

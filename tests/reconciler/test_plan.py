@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from graphlib import CycleError
 from typing import Any
 
@@ -212,3 +213,33 @@ def test_a_resumed_plan_counts_what_is_done_as_unchanged() -> None:
     approved = plan({"t": [thing("vrf", "1"), thing("vrf", "2")]}, {"t": seen()})
     left, _ = resume(approved, {"t": seen(thing("vrf", "1"))})
     assert left == Plan(approved.actions[1:], 1)
+
+
+def test_protection_is_seen_where_the_target_keeps_it() -> None:
+    bare, kept = thing("vrf", "1", a=1), replace(thing("vrf", "1", a=1), protected=True)
+    (action,) = diff("t", [kept], seen(bare))
+    assert (action.operation, action.reason, action.impact.level) == (
+        "update",
+        "it becomes protected",
+        "hitless",
+    )
+    assert [action.reason for action in diff("t", [bare], seen(kept))] == ["it is no longer protected"]
+    assert diff("t", [kept], seen(kept)) == []
+    forgetful = replace(seen(bare), keeps_protection=False)
+    assert diff("t", [kept], forgetful) == []
+    assert [action.operation for action in diff("t", [], forgetful)] == ["delete"]
+
+
+def test_a_changed_protection_is_resumed_from_what_is_observed() -> None:
+    bare, kept = thing("vrf", "1", a=1), replace(thing("vrf", "1", a=1), protected=True)
+    approved = plan({"t": [bare]}, {"t": seen(kept)})
+    assert resume(approved, {"t": seen(kept)}) == (approved, ())
+    assert resume(approved, {"t": seen(bare)})[0].actions == ()
+
+
+def test_impacts_are_summed_up() -> None:
+    observed = seen(thing("vrf", "1"), thing("vrf", "2", a=1))
+    found = plan(
+        {"t": [thing("vrf", "2", a=2), thing("vrf", "3"), thing("x", "4", view=True)]}, {"t": observed}
+    )
+    assert found.impacts == {"hitless": 1, "brief loss": 1, "destroy": 1}

@@ -1,0 +1,368 @@
+"""A plan and what it is bound to: approved once, and then done exactly, or refused with what moved.
+
+Bound are the objects (as observed and as desired), and the intent behind each of them: the value at every
+place that caused it, and the leases of its documents. So a commit that has nothing to do with an object is no
+reason to refuse, and one that has is named with its line.
+
+Invariant: `id` is the hash of all that the plan says. A file is what `text` writes of a plan, to the byte, or
+it is refused; so nothing in it can contradict anything else in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from compiler.facts import gather
+from compiler.ledger.leases import Lease, parse_ledger
+from intent.diagnostics import Report
+from intent.kinds import KINDS
+from intent.model import Intent, Origin
+from intent.repository import Repository
+from intent.source import FieldPath, Span
+from reconciler.codec import ActionForm, Count, Digest, Form, read_action, read_place, write_action
+from reconciler.plan import Action, Plan, in_order
+from renderers.resource import canonical, digest
+
+Value = tuple[str, FieldPath]
+"""A value in intent: the subject of its document, and the path to it."""
+FORMAT: Final = "intentc-plan/1"
+_AGAIN: Final = "make it anew with intentc plan"
+_GONE: Final = "gone"
+"""Instead of the digest of a value: there is no such document …"""
+_UNSET: Final = "unset"
+"""… or it does not say the field."""
+_LONGEST: Final = 300
+"""So much is said of what is wrong with a file."""
+HEAD_BYTES: Final = 100
+"""So many first bytes of a file tell whether it may be a plan."""
+_HEAD: Final = re.compile(r"\s*\{\s*\"format\":\s*\"([^\"]*)\"")
+_LINES: Final = frozenset({"intent", "actions"})
+"""Parts of the file that have one line for each entry."""
+
+
+class Revision(NamedTuple):
+    """Where intent was read from: the commit (empty outside git), and whether the files differ from it."""
+
+    commit: str = ""
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A plan with what it was made from, and what was approved with it."""
+
+    plan: Plan
+    project: str
+    revision: Revision
+    facts: str
+    """Digest of the facts."""
+    approvals: Mapping[str, int]
+    """How many objects of a type may be deleted."""
+    values: Mapping[Value, Said] = field(repr=False)
+    """Each value of intent that caused something, as it was when the plan was made."""
+    leases: Mapping[str, str] = field(repr=False)
+    """The id behind each lease (`OWNER POOL`) of the documents that caused something."""
+    id: str = ""
+    """Hash over all of it."""
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The same as plain values: what the id is the hash of."""
+
+
+class Said(NamedTuple):
+    """A value of intent."""
+
+    digest: str
+    at: str
+    """Where it stands: file:line:col."""
+
+
+class Moved(NamedTuple):
+    """Intent behind an action that is not any more what it was when the plan was made."""
+
+    action: Action
+    span: Span
+    what: str
+
+
+def bind(plan: Plan, repository: Repository, revision: Revision, approvals: Mapping[str, int]) -> Bound:
+    """Bind a plan to the repository that it was made from."""
+    documents = _documents(repository)
+    values: dict[Value, Said] = {}
+    heads: set[str] = set()
+    for action in plan.actions:
+        for value, intent in _causes(action, documents).items():
+            if value not in values:
+                at = str(intent.doc.span(value[1])) if intent else ""
+                values[value] = Said(_digest(documents, value), at)
+                heads.add(value[0])
+        heads.add(action.resource.document)
+    held = _leases(repository)
+    leases = {name: lease.value for name, lease in held.items() if _head(lease) in heads}
+    facts = gather(repository.facts, Report()).digest
+    approved = dict(sorted(approvals.items()))
+    bound = Bound(plan, repository.project.name, revision, facts, approved, values, leases)
+    content = _content(bound)
+    return replace(bound, id=_hash(content), content=content)
+
+
+def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tuple[Moved, ...]:
+    """Return what moved in intent behind some of the actions since the plan was made; views do not count."""
+    documents = _documents(repository)
+    other = {value for value, said in bound.values.items() if said.digest != _digest(documents, value)}
+    held = _leases(repository)
+    changed: dict[str, list[tuple[Span, str]]] = {}
+    for name, value in bound.leases.items():
+        lease = held.get(name)
+        if lease is None or lease.value != value:
+            owner, _, pool = name.partition(" ")
+            span = Span(repository.ledger.file, lease.line if lease else 0, 1 if lease else 0)
+            what = f"{owner} held {value} of {pool}, and now {lease.value if lease else 'nothing'}"
+            changed.setdefault(_short(owner), []).append((span, what))
+    if not (other or changed):
+        return ()
+    return tuple(
+        Moved(action, *found)
+        for action in actions
+        if not action.view
+        for found in _behind(action, other, documents, changed)
+    )
+
+
+def needs_absence(bound: Bound, actions: Iterable[Action]) -> bool:
+    """Say whether some of the actions rest on a document not being there."""
+    return any(bound.values[value].digest == _GONE for action in actions for value in _causes(action, {}))
+
+
+def _behind(
+    action: Action,
+    other: set[Value],
+    documents: Mapping[str, Intent],
+    leases: Mapping[str, list[tuple[Span, str]]],
+) -> Iterator[tuple[Span, str]]:
+    """Yield the places of what moved behind one action, and what it is."""
+    causes = _causes(action, {})
+    back = "" if action.after else "has come back, or "
+    for value, before in causes.items():
+        subject, path = value
+        now = documents.get(subject)
+        if value in other and now is not None:
+            yield now.doc.span(path), f"{_name(value)} {back}is not what it was"
+        elif value in other:
+            yield before.doc.span(path) if before else Span(subject), f"{subject} is gone"
+    for head in sorted({action.resource.document, *(subject for subject, _ in causes)} & leases.keys()):
+        yield from leases[head]
+
+
+def _name(value: Value) -> str:
+    subject, path = value
+    return f"{subject} {'.'.join(map(str, path))}".rstrip()
+
+
+def _causes(action: Action, documents: Mapping[str, Intent]) -> dict[Value, Intent | None]:
+    """Return the values of intent behind an action, with their documents.
+
+    What shall go rests on the document that it belonged to.
+    """
+    places = dict.fromkeys((origin.intent, origin.path) for origin in action.resource.origins)
+    found: dict[Value, Intent | None] = {(intent.subject, path): intent for intent, path in places}
+    document = action.resource.document
+    if action.after is None and document.partition("/")[0] in KINDS:
+        found[document, ()] = documents.get(document)
+    return found
+
+
+def _documents(repository: Repository) -> dict[str, Intent]:
+    """Return every document by its subject."""
+    return {intent.subject: intent for intent in (repository.project, *repository.intents, *repository.facts)}
+
+
+def _digest(documents: Mapping[str, Intent], value: Value) -> str:
+    """Return a digest of what a document says at a path, notes for people left out."""
+    subject, path = value
+    document = documents.get(subject)
+    if document is None:
+        return _GONE
+    node = document.doc.data
+    if not path:
+        said = {name: part for name, part in node["metadata"].items() if name != "annotations"}
+        return digest({**node, "metadata": said})[:16]
+    for step in path:
+        inside = (
+            step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
+        )
+        if not inside:
+            return _UNSET
+        node = node[step]
+    return digest(node)[:16]
+
+
+def _leases(repository: Repository) -> dict[str, Lease]:
+    """Return the leases that are held, by owner and pool."""
+    ledger = parse_ledger(repository.ledger, Report())
+    return {f"{lease.owner} {lease.pool}": lease for lease in ledger.leases if not lease.freed}
+
+
+def _head(lease: Lease) -> str:
+    return _short(lease.owner)
+
+
+def _short(subject: str) -> str:
+    return "/".join(subject.split("/", 2)[:2])
+
+
+class BoundForm(Form):
+    """The file of a plan, but for its summary, which follows from the rest."""
+
+    id: Digest
+    project: str
+    commit: Digest
+    dirty: bool
+    facts: Digest
+    approvals: dict[str, Count]
+    summary: dict[str, Any]
+    leases: dict[str, str]
+    intent: list[ValueForm]
+    actions: list[ActionForm]
+
+
+class ValueForm(Form):
+    """One value of intent."""
+
+    subject: str
+    path: list[str | int]
+    at: str
+    digest: Digest
+
+
+def recognise(head: bytes) -> None:
+    """Look at the first bytes of a file; one that is no plan is a ValueError before all of it is read."""
+    found = _HEAD.match(head.decode("utf-8", "replace"))
+    if found is None:
+        raise ValueError("this is no plan; make one with intentc plan --out FILE")
+    if found[1] != FORMAT:
+        raise ValueError(_other(found[1]))
+
+
+def as_json(bound: Bound) -> dict[str, Any]:
+    """Return all of it as plain values."""
+    return {"format": FORMAT, "id": bound.id, **bound.content}
+
+
+def from_json(data: Any) -> Bound:
+    """Read what `as_json` wrote; anything else is a ValueError that says what to do."""
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise ValueError(_other(found))
+    try:
+        read = _read({name: part for name, part in data.items() if name != "format"})
+        bound = replace(read, content=_content(read))
+        genuine = as_json(bound) == data and _hash(bound.content) == bound.id
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ValueError(f"this plan is damaged{_where(error)}; {_AGAIN}") from error
+    if not genuine:
+        raise ValueError(f"this plan was changed by hand, or by accident; {_AGAIN}")
+    return bound
+
+
+def text(bound: Bound) -> str:
+    """Write the file."""
+    return write(as_json(bound))
+
+
+def write(data: Mapping[str, Any]) -> str:
+    """Write plain values as JSON: a line for each action and each value of intent."""
+    parts = []
+    for name, part in data.items():
+        rows = ",\n".join(map(_row, part)) if name in _LINES else ""
+        parts.append(f"{_row(name)}: " + (f"[\n{rows}\n]" if rows else _row(part)))
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def read(raw: str) -> Bound:
+    """Read a file that `text` wrote; any other byte is a ValueError."""
+    recognise(raw[:HEAD_BYTES].encode("utf-8", "replace"))
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("this is no plan; make one with intentc plan --out FILE") from error
+    bound = from_json(data)
+    if text(bound) != raw:
+        raise ValueError(f"this plan was changed by hand, or by accident; {_AGAIN}")
+    return bound
+
+
+def _other(found: Any) -> str:
+    said = repr(found)[:40] if found is not None else "none"
+    return f"this is no plan of the format {FORMAT} (found {said}); {_AGAIN}"
+
+
+def _content(bound: Bound) -> dict[str, Any]:
+    """Return what the id is the hash of."""
+    numbers = {value: number for number, value in enumerate(bound.values)}
+    known: dict[tuple[Intent, FieldPath], int] = {}
+
+    def number(origin: Origin) -> int:
+        place = origin.intent, origin.path
+        if place not in known:
+            known[place] = numbers[origin.subject, origin.path]
+        return known[place]
+
+    plan = bound.plan
+    return {
+        "project": bound.project,
+        "commit": bound.revision.commit,
+        "dirty": bound.revision.dirty,
+        "facts": bound.facts,
+        "approvals": dict(bound.approvals),
+        "summary": {
+            **plan.counts,
+            "impacts": plan.impacts,
+            "views": plan.views,
+            "unchanged": plan.unchanged,
+        },
+        "leases": dict(bound.leases),
+        "intent": [
+            {"subject": subject, "path": list(path), "at": said.at, "digest": said.digest}
+            for (subject, path), said in bound.values.items()
+        ],
+        "actions": [write_action(action, number) for action in plan.actions],
+    }
+
+
+def _read(data: dict[str, Any]) -> Bound:
+    form = BoundForm.model_validate(data)
+    values = {(value.subject, tuple(value.path)): Said(value.digest, value.at) for value in form.intent}
+    places = [read_place(value.subject, tuple(value.path), value.at) for value in form.intent]
+    actions = tuple(read_action(action, places) for action in form.actions)
+    if len({action.id for action in actions}) < len(actions) or actions != in_order(actions):
+        raise ValueError("its actions are not in order, or twice there")
+    if any(value not in values for action in actions if not action.after for value in _causes(action, {})):
+        raise ValueError("it does not say what its deletions rest on")
+    plan = Plan(actions, form.summary.get("unchanged", 0))
+    revision = Revision(form.commit, form.dirty)
+    return Bound(plan, form.project, revision, form.facts, form.approvals, values, form.leases, form.id)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def _row(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _where(error: Exception) -> str:
+    """Say what is not as it should be; words of a damaged file never reach a terminal as they are."""
+    said = str(error) if type(error) is ValueError else ""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    said = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in said[:_LONGEST])
+    return f" ({said})" if said else ""

@@ -1,0 +1,93 @@
+"""From a compiled repository to a plan: render, mark what is protected, open the targets, observe, compare.
+
+Used by the command and by the loop that follows git; neither prints in here. What a target refuses is a
+DriverError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from compiler.graph import Graph
+from intent.kinds.project import Target
+from intent.memory import Memory
+from intent.model import Origin
+from intent.repository import Repository
+from reconciler.discreet import Discreet
+from reconciler.drivers import open_driver
+from reconciler.drivers.base import Driver
+from reconciler.plan import Action, Observation, Plan, plan, resume
+from reconciler.secrets import Redact, finder, known_values, redactor
+from reconciler.targets import route
+from renderers import RULES, render
+from renderers.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A plan, the targets that it is for, and what they showed."""
+
+    plan: Plan
+    drivers: Mapping[str, Driver] = field(repr=False)
+    """What they say holds no secret that the plan knows of."""
+    observed: Mapping[str, Observation] = field(repr=False)
+    untaken: int = 0
+    """Resources that no target takes."""
+    redact: Redact = field(default_factory=Redact, repr=False)
+    """Takes those secrets out of other words."""
+
+    @property
+    def incomplete(self) -> dict[str, str]:
+        """Targets that were not read completely, and why: nothing is deleted there."""
+        return {name: seen.why for name, seen in self.observed.items() if not seen.complete}
+
+
+def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | None = None) -> Work:
+    """Render all, observe every target, compare; relative paths of targets start from `root`."""
+    targets = repository.spec.targets
+    desired, left = route(targets, protect(repository, render(graph)))
+    redact = redactor(known_values(chain.from_iterable(desired.values()), finder(root)))
+    drivers, observed = observe(targets, root, redact, memory)
+    for name, driver in drivers.items():
+        if driver.vault:
+            desired[name] = list(map(driver.vault.seal, desired[name]))
+    return Work(plan(desired, observed, RULES), drivers, observed, len(left), redact)
+
+
+def take_up(approved: Plan, targets: Iterable[Target], root: Path) -> tuple[Work, tuple[Action, ...]]:
+    """Observe the targets of an approved plan; return what is left of it, and what moved meanwhile."""
+    wanted = {action.target for action in approved.actions}
+    resources = (side for action in approved.actions for side in (action.before, action.after) if side)
+    redact = redactor(known_values(resources, finder(root)))
+    drivers, observed = observe([target for target in targets if target.name in wanted], root, redact)
+    left, moved = resume(approved, observed)
+    return Work(left, drivers, observed, redact=redact), moved
+
+
+def observe(
+    targets: Iterable[Target], root: Path, redact: Redact, memory: Memory | None = None
+) -> tuple[dict[str, Driver], dict[str, Observation]]:
+    """Open and read every target; from now on no secret is in what it says."""
+    drivers: dict[str, Driver] = {
+        target.name: Discreet(open_driver(target, root, memory), redact) for target in targets
+    }
+    return drivers, {name: driver.observe() for name, driver in drivers.items()}
+
+
+def protect(repository: Repository, resources: Iterable[Resource]) -> Iterable[Resource]:
+    """Mark the objects of documents that say `protect: true`; views are only another form of objects."""
+    said = {intent.subject: intent for intent in repository.intents if intent.meta.protect}
+    if not said:
+        return resources
+
+    def marked(resource: Resource) -> Resource:
+        intent = said.get(resource.document)
+        if intent is None or resource.view:
+            return resource
+        reason = Origin("", intent, ("metadata", "protect"), "protected")
+        return replace(resource, protected=True, origins=(*resource.origins, reason))
+
+    return map(marked, resources)

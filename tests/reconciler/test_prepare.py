@@ -1,0 +1,95 @@
+"""From a compiled repository to a plan, and from an approved plan to what is left of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from compiler.graph import Graph
+from intent.repository import Repository
+from intentc.session import begin
+from reconciler.apply import apply
+from reconciler.drivers.base import PermanentError
+from reconciler.drivers.directory import Directory
+from reconciler.prepare import prepare, protect, take_up
+from renderers import render
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "upf-sriov"
+SECRET = "canary-value"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of an example, with two targets."""
+    folder = tmp_path / "net"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.setenv("INTERNET_BGP_PASSWORD", SECRET)
+    project = folder / "intentc.yaml"
+    one = "{name: one, path: a, families: [fabric, apstra]}"
+    two = "{name: two, path: b, families: [kubernetes]}"
+    text = project.read_text()
+    assert "targets:" not in text
+    project.write_text(text.replace("spec:\n", f"spec:\n  targets: [{one}, {two}]\n", 1))
+    return folder
+
+
+def compiled(root: Path) -> tuple[Repository, Graph]:
+    session = begin(root)
+    assert session.repository
+    assert session.compiled.graph
+    return session.repository, session.compiled.graph
+
+
+def test_paths_of_targets_start_from_the_root_that_is_given(root: Path, tmp_path: Path) -> None:
+    repository, graph = compiled(root)
+    work = prepare(repository, graph, tmp_path / "elsewhere")
+    assert set(work.drivers) == set(work.observed) == {"one", "two"}
+    assert work.untaken > 0
+    assert apply(work.plan, work.drivers).failed == ()
+    assert (tmp_path / "elsewhere" / "b" / "kubernetes").is_dir()
+    assert prepare(repository, graph, tmp_path / "elsewhere").plan.actions == ()
+
+
+def test_a_target_out_of_reach_is_an_error_of_the_driver(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Directory) -> None:
+        raise PermanentError(f"no {SECRET}")
+
+    monkeypatch.setattr(Directory, "observe", fail)
+    with pytest.raises(PermanentError, match=r"^no \[secret\]$"):
+        prepare(*compiled(root), root)
+
+
+def test_only_targets_of_the_plan_are_asked_again(root: Path) -> None:
+    repository, graph = compiled(root)
+    whole = prepare(repository, graph, root).plan
+    part = type(whole)(tuple(action for action in whole.actions if action.target == "two"))
+    work, moved = take_up(part, repository.spec.targets, root)
+    assert (set(work.drivers), moved) == ({"two"}, ())
+    assert work.plan.actions == part.actions
+    work, _ = take_up(whole, repository.spec.targets, root)
+    assert work.redact(SECRET) == "[secret]"
+    assert apply(work.plan, work.drivers).failed == ()
+    assert take_up(whole, repository.spec.targets, root)[0].plan.actions == ()
+
+
+def test_objects_of_a_protected_document_are_marked(root: Path) -> None:
+    networks = root / "intent" / "networks.yaml"
+    networks.write_text(networks.read_text().replace("  name: n3\n", "  name: n3\n  protect: true\n", 1))
+    repository, graph = compiled(root)
+    found = list(protect(repository, render(graph)))
+    marked = [resource for resource in found if resource.protected]
+    assert {resource.document for resource in marked} == {"VirtualNetwork/n3"}
+    assert not any(resource.view for resource in marked)
+    assert len(marked) == sum(r.document == "VirtualNetwork/n3" and not r.view for r in found)
+    (reason,) = [origin for origin in marked[0].origins if origin.rule == "protected"]
+    assert reason.path == ("metadata", "protect")
+    work = prepare(repository, graph, root)
+    apply(work.plan, work.drivers)
+    again = prepare(repository, graph, root)
+    assert again.plan.actions == ()
+    kept = [resource for seen in again.observed.values() for resource in seen.resources.values()]
+    assert {r.key for r in kept if r.protected} == {
+        r.key for r in marked if r.key.family in ("apstra", "kubernetes")
+    }
