@@ -1,40 +1,40 @@
 """A plan for people: what is destroyed first, then document by document what changes, and why.
 
-Lines carry their colour as a word (`Line.style`), so that the same text serves terminals, files and tests.
+Plans and diffs share it. Lines carry their colour as a word (`Line.style`), so that the same text serves
+terminals, files and tests; no line holds a control character.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
-from intent.model import Origin
-from reconciler.plan import Action, Plan
-from renderers.changes import ABSENT
-from renderers.resource import Resource
-from renderers.rules import Operation
+from intentc.review.rows import NOTHING, Edited, changes, plain
+from reconciler.radius import THINGS, badness
+from reconciler.review import DESTRUCTIVE, Group, Review, Step, Word, by_document
+from renderers.rules import LEVELS, Level
 
-SIGNS: Final[dict[Operation, str]] = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
-WORDS: Final[dict[Operation, str]] = {
+SIGNS: Final[dict[Word, str]] = {"create": "+", "update": "~", "replace": "±", "rename": "±", "delete": "-"}
+WORDS: Final[dict[Word, str]] = {
     "create": "to create",
     "update": "to change",
     "replace": "to replace",
+    "rename": "to rename",
     "delete": "to delete",
 }
-STYLES: Final[dict[Operation, str]] = {
+STYLES: Final[dict[Word, str]] = {
     "create": "green",
     "update": "yellow",
     "replace": "magenta",
+    "rename": "magenta",
     "delete": "red",
 }
+UNREAD: Final = "repair or remove what cannot be read, and plan again"
+"""What to do about a target that was not read completely."""
 _FEW: Final = 3
 _GROUPS: Final = 40
 _DESTROYED: Final = 60
-_WIDTH: Final = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,14 @@ class Line:
     style: str = ""
 
 
-def summary(plan: Plan) -> str:
-    """Return the counts on one line."""
-    counts = [f"{plan.counts[name]:,} {word}" for name, word in WORDS.items() if plan.counts[name]]
-    parts = [", ".join(counts) or "nothing to change", f"{plan.unchanged:,} unchanged"]
-    if plan.views:
-        parts.append(f"{number(plan.views, 'view')} to write")
+def summary(found: Review) -> str:
+    """Return the counts on one line, and how many steps are of each class."""
+    counts = [f"{found.counts[name]:,} {word}" for name, word in WORDS.items() if found.counts[name]]
+    sums = [f"{found.classes[level]:,} {level}" for level in reversed(LEVELS) if found.classes[level]]
+    what = f"{', '.join(counts)} ({', '.join(sums)})" if counts else "nothing to change"
+    parts = [what, f"{found.plan.unchanged:,} unchanged"]
+    if found.plan.views:
+        parts.append(f"{number(found.plan.views, 'view')} to write")
     return "; ".join(parts)
 
 
@@ -59,175 +61,159 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def lines(plan: Plan, *, full: bool = False, places: Mapping[str, str] | None = None) -> Iterator[Line]:
+def lines(
+    found: Review,
+    edited: Edited = NOTHING,
+    *,
+    full: bool = False,
+    places: Mapping[str, str] | None = None,
+) -> Iterator[Line]:
     """Yield the text of a plan; `full` leaves nothing out, `places` says where each document stands."""
-    real = [action for action in plan.actions if not action.view]
-    if real:
-        yield from _destroyed(
-            [action for action in real if action.operation in ("delete", "replace")], full=full
-        )
-        kept = [action for action in real if action.operation != "delete"]
-        yield from _documents(kept, places or {}, full=full)
-    views = [action for action in plan.actions if action.view]
+    for line in _lines(found, places or {}, edited, full=full):
+        yield Line(plain(line.text), line.style)
+
+
+def _lines(found: Review, places: Mapping[str, str], edited: Edited, *, full: bool) -> Iterator[Line]:
+    destroyed = [step for step in found.steps if step.word in DESTRUCTIVE]
+    yield from _destroyed(destroyed, places, full=full)
+    yield from _documents(by_document(found), places, edited, full=full)
+    views = [action for action in found.plan.actions if action.view]
     if full and views:
         yield Line("views (other forms of the same, for people)", "bold")
         yield from (
-            Line(f"  {SIGNS[view.operation]} {_name([view])}", STYLES[view.operation]) for view in views
+            Line(
+                f"  {SIGNS[view.operation]} {_name([Step(view.operation, (view,))])}", STYLES[view.operation]
+            )
+            for view in views
         )
         yield Line()
+    yield from radius_table(found)
 
 
-def _destroyed(actions: list[Action], *, full: bool) -> Iterator[Line]:
-    if not actions:
+def _destroyed(steps: list[Step], places: Mapping[str, str], *, full: bool) -> Iterator[Line]:
+    if not steps:
         return
     yield Line("destroyed", "bold")
-    alike = _alike(actions, lambda action: (f"{action.subject}: {action.reason}",))
-    shown = alike if full else alike[:_DESTROYED]
-    for group, (why,) in shown:
-        word = "replace" if group[0].operation == "replace" else "delete"
-        yield Line(
-            f"  {SIGNS[group[0].operation]} {word:7} {_name(group)}   {why}", STYLES[group[0].operation]
-        )
-    yield from _rest(len(alike) - len(shown), "kinds of objects")
+    found = gathered(steps, full=full)
+    shown = found if full else found[:_DESTROYED]
+    wide = max(len(group[0].title) for group in shown)
+    for group in shown:
+        step = group[0]
+        document = step.resource.document
+        because = ", ".join(filter(None, (document, places.get(document, ""))))
+        why = f"{step.impact.level}: {step.impact.reason}{f' ({because})' if because else ''}"
+        stuck = f"; {step.reason}" if step.word == "replace" else ""
+        text = f"  {SIGNS[step.word]} {step.title:{wide}} {_several(group)}   {why}{stuck}"
+        yield Line(text, STYLES[step.word])
+    yield from _rest(len(found) - len(shown), "kinds of objects")
     yield Line()
 
 
-def _documents(actions: list[Action], places: Mapping[str, str], *, full: bool) -> Iterator[Line]:
-    groups = [(name, list(group)) for name, group in groupby(sorted(actions, key=_document), key=_document)]
-    # What changes says more than what is new, so it must not drown in it.
-    groups.sort(key=lambda entry: (all(action.operation == "create" for action in entry[1]), entry[0]))
+def gathered(steps: Iterable[Step], *, full: bool = False) -> list[list[Step]]:
+    """Return steps of one document and type that are alike together, the worst first; `full`: one by one."""
+    groups: dict[tuple[Any, ...], list[Step]] = {}
+    for step in steps:
+        key = step.key
+        alike = (step.word, step.reason, step.impact, step.resource.document, key.family, key.type)
+        groups.setdefault((*alike, *((step.key,) if full else ())), []).append(step)
+
+    def order(group: list[Step]) -> tuple[Any, ...]:
+        step = group[0]
+        return -badness(step.impact.level), step.word != "delete", step.resource.document, step.key
+
+    return sorted((sorted(group, key=lambda step: step.key) for group in groups.values()), key=order)
+
+
+def _several(steps: list[Step]) -> str:
+    """Name objects of one type: a few by name, many by number."""
+    family, where, type_, what = summed(steps)
+    return f"{family:10} {where:24} {type_} {what}"
+
+
+def summed(steps: list[Step]) -> tuple[str, str, str, str]:
+    """Return family, place, type and names of objects of one type: a few by name, many by number."""
+    key = steps[0].key
+    scopes = {step.key.scope for step in steps}
+    where = key.scope if len(scopes) == 1 else f"{len(scopes)} × {key.scope.partition('/')[0]}"
+    names = list(dict.fromkeys(map(called, steps)))
+    what = ", ".join(names) if len(names) <= _FEW else f"× {len(steps):,}"
+    return key.family, where, key.type, what
+
+
+def called(step: Step) -> str:
+    """Return the name of an object, or both names of a rename."""
+    before = step.before
+    return f"{before.key.name} → {step.key.name}" if step.word == "rename" and before else step.key.name
+
+
+def _documents(
+    found: list[Group], places: Mapping[str, str], edited: Edited, *, full: bool
+) -> Iterator[Line]:
+    # What is deleted says no more than that; it stands above.
+    def says(step: Step) -> Iterator[str]:
+        yield impact(step)
+        yield from changes(step, edited)
+
+    groups = [group for group in found if any(step.word != "delete" for step in group.steps)]
     shown = groups if full else groups[:_GROUPS]
-    for name, group in shown:
-        place = places.get(name, "")
-        yield Line(f"{name}{'   ' + place if place else ''}", "bold")
-        for alike, body in _alike(
-            [action for action in group if full or action.operation != "create"], _changes
-        ):
-            operation = alike[0].operation
-            yield Line(f"  {SIGNS[operation]} {_name(alike)}", STYLES[operation])
-            yield from (Line(f"      {row}") for row in body)
+    for group in shown:
+        place = places.get(group.name, "")
+        yield Line(f"{group.title}{'   ' + place if place else ''}", "bold")
+        kept = [step for step in group.steps if step.word != "delete"]
+        for alike, body in _alike([step for step in kept if full or step.word != "create"], says):
+            yield Line(f"  {SIGNS[alike[0].word]} {_name(alike)}   {body[0]}", STYLES[alike[0].word])
+            yield from (Line(f"      {row}") for row in body[1:])
         if not full:
-            yield from _created([action for action in group if action.operation == "create"])
+            yield from _created([step for step in kept if step.word == "create"])
         yield Line()
     yield from _rest(len(groups) - len(shown), "documents")
 
 
-def _created(actions: list[Action]) -> Iterator[Line]:
-    """Say what is new, a few by name, many by number."""
+def impact(step: Step) -> str:
+    """Write the class of a step and the reason for it."""
+    return f"[{step.impact.level}: {step.impact.reason}]"
 
-    def kind(action: Action) -> tuple[str, str]:
-        return action.key.family, action.key.type
 
-    for (family, name), group in groupby(
-        sorted(actions, key=lambda action: (kind(action), action.key)), key=kind
-    ):
-        keys = [action.key for action in group]
-        scopes = sorted({key.scope for key in keys})
-        where = scopes[0] if len(scopes) == 1 else f"{len(scopes)} scopes"
-        what = (
-            ", ".join(key.name for key in keys)
-            if len(keys) <= _FEW and len(scopes) == 1
-            else f"× {len(keys):,}"
-        )
-        yield Line(f"  + {family:10} {where:24} {name} {what}", STYLES["create"])
+def _created(steps: list[Step]) -> Iterator[Line]:
+    """Say what is new, a few by name, many by number; the class only where somebody notices."""
+    for group in sorted(gathered(steps), key=lambda group: group[0].key):
+        says = "" if group[0].impact.level == "hitless" else f"   {impact(group[0])}"
+        yield Line(f"  + {_several(group)}{says}", STYLES["create"])
 
 
 def _alike(
-    actions: Iterable[Action], body: Callable[[Action], Iterable[str]]
-) -> list[tuple[list[Action], tuple[str, ...]]]:
+    steps: Iterable[Step], body: Callable[[Step], Iterable[str]]
+) -> list[tuple[list[Step], tuple[str, ...]]]:
     """Put together what happens alike to objects of one name in several scopes, with what to say of it."""
-    groups: dict[tuple[Any, ...], list[Action]] = {}
-    for action in actions:
-        key = action.key
-        groups.setdefault((action.operation, key.family, key.type, key.name, tuple(body(action))), []).append(
-            action
-        )
+    groups: dict[tuple[Any, ...], list[Step]] = {}
+    for step in steps:
+        key = step.key
+        place = (step.word, key.family, key.type, called(step), tuple(body(step)))
+        groups.setdefault(place, []).append(step)
     return [(group, place[-1]) for place, group in groups.items()]
 
 
-def _changes(action: Action) -> Iterator[str]:
-    """Yield what differs, each with the line of intent behind it; a new object says nothing more."""
-    if action.before is None or action.after is None:
-        return
-    for path, old, new in _differences("", action.before.spec, action.after.spec):
-        place = _why(action.after, path)
-        for row in _rows(path, old, new):
-            yield f"{row}{'   ' + place if place else ''}"
-            place = ""
-
-
-def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the fields that differ; a list is one field, since its items have no names."""
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        yield path, old, new
-        return
-    for name in sorted({*old, *new}):
-        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
-        if before != after:
-            yield from _differences(f"{path}.{name}" if path else name, before, after)
-
-
-def _rows(path: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, list) and isinstance(new, list):
-        before, after = [_value(item) for item in old], [_value(item) for item in new]
-        yield from (f"{path}: - {text}" for text in before if text not in after)
-        yield from (f"{path}: + {text}" for text in after if text not in before)
-        if sorted(before) == sorted(after):
-            yield f"{path}: another order"
-    elif isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
-        yield f"{path}:"
-        yield from (
-            "  " + row
-            for row in list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1))[2:]
-        )
-    elif old is ABSENT:
-        yield f"{path}: + {_value(new)}"
-    elif new is ABSENT:
-        yield f"{path}: - {_value(old)}"
-    else:
-        yield f"{path}: {_value(old)} → {_value(new)}"
-
-
-def _value(value: Any) -> str:
-    """Write a value on one line, as YAML would in flow form."""
-    if isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{name}: {_value(item)}" for name, item in sorted(value.items())) + "}"
-    elif isinstance(value, list):
-        text = "[" + ", ".join(map(_value, value)) + "]"
-    else:
-        text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
-
-
-def _name(actions: list[Action]) -> str:
+def _name(steps: list[Step]) -> str:
     """Name objects that are alike: family, where, type, name."""
-    key = actions[0].key
-    where = key.scope if len(actions) == 1 else f"{len(actions)} × {key.scope.partition('/')[0]}"
-    return f"{key.family:10} {where:24} {key.type} {key.name}"
+    key = steps[0].key
+    where = key.scope if len(steps) == 1 else f"{len(steps)} × {key.scope.partition('/')[0]}"
+    return f"{key.family:10} {where:24} {key.type} {called(steps[0])}"
 
 
-def _document(action: Action) -> str:
-    """Return the document that an action belongs to: kind and uid at the head of its subject."""
-    return "/".join(action.subject.split("/")[:2]) or "(unknown)"
+def radius_table(found: Review) -> Iterator[Line]:
+    """Yield the blast radius: what is touched, by the worst that happens to it."""
+    if not any(found.radius.values()):
+        return
+    yield Line(f"{'blast radius':14}{''.join(f'{level:>12}' for level in LEVELS)}", "bold")
+    for thing in THINGS:
+        levels = list(found.radius[thing].values())
+        if levels:
+            yield Line(f"  {thing:12}{''.join(f'{_count(levels, level):>12}' for level in LEVELS)}")
+    yield Line()
 
 
-def _why(resource: Resource, path: str) -> str:
-    """Return the line of intent behind a field: of the closest field around it, the own document first."""
-    own = "/".join(resource.subject.split("/")[:2])
-
-    def rank(origin: Origin) -> tuple[int, bool]:
-        return min(len(origin.field), len(path)), origin.intent.subject == own
-
-    near = [origin for origin in resource.origins if _meet(origin.field, path)]
-    if not near:
-        return ""
-    best = max(near, key=rank)
-    return f"{best.span}{' (' + best.rule + ')' if best.rule else ''}"
-
-
-def _meet(field: str, path: str) -> bool:
-    """Say whether one of two fields holds the other."""
-    return not field or f"{path}.".startswith(f"{field}.") or field.startswith(f"{path}.")
+def _count(levels: list[Level], level: Level) -> str:
+    return f"{levels.count(level):,}" if level in levels else "·"
 
 
 def _rest(count: int, what: str) -> Iterator[Line]:
@@ -238,5 +224,10 @@ def _rest(count: int, what: str) -> Iterator[Line]:
 def incomplete(targets: Mapping[str, str]) -> Iterator[Line]:
     """Warn of targets that were not read completely."""
     for name, why in targets.items():
-        yield Line(f"target {name} was not read completely, so nothing is deleted there: {why}", "red")
-        yield Line("  hint: repair or remove what cannot be read, and plan again")
+        yield Line(plain(unread(name, why)), "red")
+        yield Line(f"  hint: {UNREAD}")
+
+
+def unread(name: str, why: str) -> str:
+    """Say what it means that a target was not read completely."""
+    return f"target {name} was not read completely, so nothing is deleted there: {why}"
