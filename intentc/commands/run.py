@@ -1,0 +1,216 @@
+"""Follow a branch of a git remote: apply each commit, and keep what was applied. See docs/run.md."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import getpass
+import os
+import re
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Flag
+from typing import Final
+
+from reconciler.apply import Event
+from reconciler.execute import Applier
+from reconciler.git import GitError
+from reconciler.gitops.bring import Means, Stopping
+from reconciler.gitops.clone import clone_of
+from reconciler.gitops.commit import Terms, place_of
+from reconciler.gitops.health import Health, Metrics, Pulse
+from reconciler.gitops.loop import Loop
+from reconciler.gitops.report import Log, Reporter
+from reconciler.gitops.turn import Settings, Turn, World
+from reconciler.lease import here
+from reconciler.retry import Retry
+
+_HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add("--remote", required=True, metavar="URL", help="git remote: https, ssh, or a path")
+    add("--branch", default="main", help="branch to follow (default: main)")
+    add("--state", required=True, type=Path, metavar="DIR", help="folder for the clone, state and journals")
+    add("--folder", default="", metavar="DIR", help="where intentc.yaml lies in the repository")
+    add(
+        "--target-root",
+        type=Path,
+        metavar="DIR",
+        help="paths of targets start here (default: STATE/targets)",
+    )
+    add("--interval", type=_seconds, default=30.0, metavar="S", help="look at the remote so often")
+    add("--drift-interval", type=_seconds, default=300.0, metavar="S", help="look at the targets so often")
+    add("--drift", choices=("correct", "report"), default="correct", help="what to do about drift")
+    add("--trust", type=_commit, metavar="COMMIT", help="the first commit must follow this one")
+    add("--accept-rewrite", type=_commit, metavar="COMMIT", help="this head may rewrite history")
+    add("--notify", type=shlex.split, default=[], metavar="COMMAND", help="run this for each event")
+    add("--status", type=Path, metavar="FILE", help="status file (default: status.json in --state)")
+    add("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
+    add("--listen", type=_place, metavar="HOST:PORT", help="serve /livez, /readyz and /metrics here")
+    add("--stuck-after", type=_seconds, default=900.0, metavar="S", help="not alive after so long a silence")
+    add("--once", action="store_true", help="one turn only (exit code 1: something is wrong, 2: drift)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e7:  # noqa: PLR2004 -- some months; refuses inf and nan as well
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return number
+
+
+def _commit(text: str) -> str:
+    if not _HASH.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no full hash of a commit, as `git rev-parse` prints it"
+        )
+    return text
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 -- the largest port
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    try:
+        options.state.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(_alone(options.state))
+            return _Process(options, stack).run(once=options.once)
+    except (GitError, OSError, _Taken) as error:
+        sys.stderr.write(f"intentc: {error}\n")
+        return 1
+
+
+class _Taken(Exception):  # noqa: N818 -- somebody else is at it, which is no error of the program
+    """The state folder belongs to another process."""
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the state folder; the system lets go of it when the process ends, however it does."""
+    handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise _Taken(f"another intentc run is at work in {state}; give each its own --state") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@dataclass(slots=True)
+class _Beats:
+    """Hears of every batch: progress, and the place to stop at."""
+
+    pulse: Pulse
+    stop: Flag
+
+    def __call__(self, _: Event) -> None:
+        """Note progress; Stopping where the user asked for it."""
+        self.pulse.beat()
+        if self.stop.is_set():
+            raise Stopping
+
+
+class _Process:
+    """The loop with its surroundings."""
+
+    def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
+        """Put everything together."""
+        state: Path = options.state.resolve()
+        clone = clone_of(state, options.remote, options.branch)
+        self.stop = Flag()
+        self.log = Log(sys.stderr, options.log, time.time)
+        self.pulse = Pulse(time.monotonic, options.stuck_after)
+        self.metrics: Metrics | None = None
+        if options.listen:
+            self.metrics = Metrics(time.time)
+            health = Health(options.listen, self.pulse, self.metrics)
+            stack.callback(health.close)
+            self.log("info", f"health at http://{options.listen[0]}:{health.port}/livez")
+        holder = here(f"{getpass.getuser()}@{socket.gethostname()}")
+        beside = {"remote": clone.url, "branch": clone.branch, "holder": holder}
+        self.reporter = Reporter(
+            self.log, options.status or state / "status.json", options.notify, beside=beside
+        )
+        means = Means(
+            (options.target_root or state / "targets").resolve(),
+            Applier(holder, state / "journals"),
+            _Beats(self.pulse, self.stop),
+            Retry(sleep=self._pause),
+        )
+        settings = Settings(
+            state,
+            Terms(options.folder.strip("/"), options.trust or "", options.accept_rewrite or ""),
+            options.interval,
+            options.drift_interval,
+            correct=options.drift == "correct",
+        )
+        world = World(time.time, time.monotonic, self.reporter.event, self.log)
+        self.interval = settings.interval
+        self.loop = Loop(settings, clone, means, world)
+
+    def run(self, *, once: bool) -> int:
+        """Do turns until asked to stop; return the exit code."""
+        before = {
+            number: signal.signal(number, lambda *_: self.stop.set())
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            self.log("info", f"following {self.loop.clone.branch} of {self.loop.clone.url}")
+            while True:
+                turn = self._turn()
+                if once:
+                    return 1 if turn is None else _code(turn)
+                if self.stop.wait(self.interval):
+                    self.log("info", "asked to stop; what was applied so far stays")
+                    return 0
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _turn(self) -> Turn | None:
+        """Do one turn and tell it; None where it did not come to its end."""
+        try:
+            turn = self.loop.turn()
+        except Stopping:
+            return None
+        except Exception as error:  # noqa: BLE001 -- nothing may end the loop; liveness tells if it goes on
+            self.log("error", place_of(error))
+            return None
+        self.reporter.turn(turn)
+        if self.metrics:
+            self.metrics.turn(turn)
+        self.pulse.ready = bool(turn.state.applied)
+        self.pulse.beat()
+        return turn
+
+    def _pause(self, seconds: float) -> None:
+        self.stop.wait(seconds)
+
+
+def _code(turn: Turn) -> int:
+    """0: all is as the branch says; 2: drift is all that is wrong; 1: something else is."""
+    words = {entry.word for entry in turn.state.problems.values()}
+    if not words:
+        return 0
+    return 2 if words == {"drift"} else 1

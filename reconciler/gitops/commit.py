@@ -1,0 +1,175 @@
+"""The gates that a commit has to pass before anything is done for it: history, signatures, compilation.
+
+What a commit may not do by itself, it may not allow itself either: the rules on signatures and the limits of
+the deletion brake are those of the last good commit.
+
+Deletions are approved by trailers in the messages of commits (`Intentc-Allow-Delete: SriovNetwork=12`). One
+step along the first parents is one change: what its commits approve of a type is the largest number among
+them, since a merge often repeats what the merged commit says; the numbers of steps add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from traceback import extract_tb
+from typing import NamedTuple
+
+from compiler.graph import Graph
+from compiler.passes import compile_intent
+from intent.diagnostics import Diagnostic, Report
+from intent.kinds.project import ProjectSpec
+from intent.repository import Repository, open_project, open_repository
+from reconciler.brake import DEFAULT, Limits, approvals_from_trailers
+from reconciler.git import GitError, open_commit
+from reconciler.gitops.clone import Clone, arrived, follows, has, line, message
+from reconciler.gitops.signers import judge, rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A commit that compiles."""
+
+    commit: str
+    repository: Repository = field(repr=False)
+    graph: Graph = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A commit that does not compile."""
+
+    commit: str
+    found: tuple[Diagnostic, ...] = ()
+    broken: str = ""
+    """Where the compiler broke over it, which is a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A commit that may not be applied."""
+
+    reason: str
+    """One word that tells refusals apart: rewrite, trust, signature."""
+    why: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What commits are judged by, besides what the last good one says."""
+
+    folder: str = ""
+    """Where intentc.yaml lies in the repository."""
+    trust: str = ""
+    """Commit that the first one has to follow; its rules are the first ones."""
+    rewrite: str = ""
+    """Head that may rewrite history."""
+
+
+class Passed(NamedTuple):
+    """What else is known of a commit whose history and signatures are as they should be."""
+
+    approvals: Mapping[str, int]
+    """Deletions that its authors, and those of the commits before it, approve."""
+    limits: Limits | None
+    """Limits of the last good commit; None where there is none."""
+    notes: tuple[str, ...]
+    """What people should know."""
+
+
+def admit(clone: Clone, accepted: str, head: str, terms: Terms) -> Passed | Refused:
+    """Judge history and signatures of a new head; `accepted` is the last good commit, if there is one.
+
+    GitError where the clone cannot be read.
+    """
+    base = accepted if accepted and has(clone, accepted) else ""
+    named = head == terms.rewrite
+    again = f"; if that is meant, name it: --accept-rewrite {head}"
+    if accepted and not base and not named:
+        why = f"the last good commit {accepted[:12]} is gone, so {head[:12]} rewrites history{again}"
+        return Refused("rewrite", why)
+    if base and not named and not follows(clone, head, base):
+        why = f"commit {head[:12]} does not follow the last good commit {base[:12]} (a force-push){again}"
+        return Refused("rewrite", why)
+    if not base and terms.trust and not (has(clone, terms.trust) and follows(clone, head, terms.trust)):
+        return Refused("trust", f"commit {head[:12]} does not follow the trusted commit {terms.trust[:12]}")
+    first = base or terms.trust
+    if not first:
+        note = f"commit {head[:12]} is trusted, because there is none before it to judge it by"
+        approvals, notes = granted(clone, "", head, {head})
+        return Passed(approvals, None, (note, *notes))
+    judged = judge(clone, first, head, terms.folder)
+    if judged.faults:
+        return Refused("signature", f"commit {head[:12]} brings changes without signature", judged.faults)
+    approvals, notes = granted(clone, base, head, judged.trusted)
+    return Passed(approvals, limits_of(clone, base, terms.folder) if base else None, notes)
+
+
+def compiled(clone: Clone, commit: str, folder: str) -> Candidate | Bad:
+    """Compile a commit; GitError where it cannot be read from the clone."""
+    files = open_commit(clone.folder, commit, folder=folder)
+    report = Report()
+    try:
+        repository, _ = open_repository(files, report)
+        if repository is None or report.failed or rules_of(files, report) is None:
+            return Bad(commit, tuple(report.sorted()))
+        graph = compile_intent(
+            repository.project, repository.intents, repository.facts, repository.ledger, report
+        ).graph
+    except (GitError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 -- a bug that one commit wakes must not stop the others
+        return Bad(commit, broken=place_of(error))
+    if graph is None or report.failed:
+        return Bad(commit, tuple(report.sorted()))
+    return Candidate(commit, repository, graph)
+
+
+def place_of(error: Exception) -> str:
+    """Say where a bug showed itself, without the words of the error, which might hold a secret."""
+    frames = extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"intentc broke ({type(error).__name__}{where}); please report this as a bug"
+
+
+def own_limits(candidate: Candidate) -> Limits:
+    """Return how much may be deleted without an approval, as the commit itself has it."""
+    brake = candidate.repository.spec.gates.deletion_brake
+    return Limits(brake.percent, brake.few)
+
+
+def limits_of(clone: Clone, commit: str, folder: str) -> Limits:
+    """Return how much may be deleted without an approval, as a commit has it."""
+    project, _ = open_project(open_commit(clone.folder, commit, folder=folder), Report())
+    if project is None:
+        return DEFAULT
+    spec: ProjectSpec = project.spec
+    return Limits(spec.gates.deletion_brake.percent, spec.gates.deletion_brake.few)
+
+
+def granted(
+    clone: Clone, base: str, head: str, trusted: Collection[str]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return how many deletions the trusted commits after `base` approve, and what of it cannot be read.
+
+    Without a base, what the head itself says counts.
+    """
+    total: Counter[str] = Counter()
+    notes: list[str] = []
+    before = base
+    for step in line(clone, base, head) if base else [head]:
+        most: dict[str, int] = {}
+        came = arrived(clone, step, (before, base)) if base else [(step, 0)]
+        for commit, _ in came:
+            try:
+                said = approvals_from_trailers(message(clone, commit)) if commit in trusted else {}
+            except ValueError as error:
+                notes.append(f"commit {commit[:12]} approves no deletion: {error}")
+            else:
+                most = {name: max(most.get(name, 0), said.get(name, 0)) for name in {**most, **said}}
+        total.update(most)
+        before = step
+    return dict(total), tuple(notes)
