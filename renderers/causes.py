@@ -1,0 +1,157 @@
+"""Why a rendered thing is as it is, and what a line of intent causes: origins read in both directions.
+
+Forward, a field of an object leads to the origins of the closest field around it. Lines of text have no
+fields, so a line is explained by trying: an element without which the line would not be there caused it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Final
+
+from compiler.graph import Element, Scope
+from intent.model import Origin
+from intent.source import Document, FieldPath
+from renderers.resource import Key, Resource
+
+_WORD: Final = re.compile(r"[\w.:/-]+")
+
+Render = Callable[[Scope, tuple[Element, ...]], Iterable[Resource]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One object, and those of its origins that were asked for."""
+
+    resource: Resource
+    origins: tuple[Origin, ...]
+
+
+def behind(resource: Resource, path: str = "") -> tuple[Origin, ...]:
+    """Return the origins of a field (dotted path), of what lies in it, or of the closest field around it.
+
+    A field that no origin speaks of is there because the object is.
+    """
+    if not path:
+        return resource.origins
+    inside = [origin for origin in resource.origins if _within(origin.field, path)]
+    around = [origin for origin in resource.origins if origin.field and _within(path, origin.field)]
+    near = inside or [
+        origin for origin in around if len(origin.field) == max(len(entry.field) for entry in around)
+    ]
+    whole = [origin for origin in resource.origins if not origin.field]
+    return tuple(near or whole or resource.origins)
+
+
+def written_at(document: Document, line: int) -> tuple[FieldPath, ...]:
+    """Return the fields that a line (counted from 1) of a document says, or the field that it continues."""
+    last: FieldPath = ()
+    found: list[FieldPath] = []
+    for path, span in document.places():
+        if span.line == line:
+            found.append(path)
+        elif span.line < line:
+            last = path
+    # What is said below a field on the same line says no more than the field.
+    return tuple(path for path in found if path and not _any_prefix(path, found)) or (last,)
+
+
+def caused(
+    resources: Iterable[Resource], document: Document, paths: Sequence[FieldPath]
+) -> Iterator[tuple[Trace, bool]]:
+    """Yield what paths in a document cause; True where only something around them is named."""
+    for resource in resources:
+        own = [origin for origin in resource.origins if origin.intent.doc is document]
+        if not own:
+            continue
+        exact = [o for o in own if any(o.path[: len(path)] == path for path in paths)]
+        around = [o for o in own if o not in exact and any(path[: len(o.path)] == o.path for path in paths)]
+        if exact:
+            yield Trace(resource, tuple(exact)), False
+        elif around:
+            yield Trace(resource, tuple(around)), True
+
+
+def caused_by_line(
+    scope: Scope, elements: tuple[Element, ...], render: Render, key: Key, line: str
+) -> tuple[Element, ...]:
+    """Return the elements of a scope without which a line of a text would not be there.
+
+    By halves: a half that the line can do without holds none of them. Where nothing can be rendered without
+    an element (the switch; a policy that traffic is steered to), it counts only if nothing else does, and if
+    no other such element says more of the line. Two that are each enough for the line are both left out.
+    """
+
+    def without(start: int, end: int) -> str | None:
+        kept = elements[:start] + elements[end:]
+        try:
+            return next((found.spec["text"] for found in render(scope, kept) if found.key == key), None)
+        except (LookupError, ValueError, TypeError, AttributeError, StopIteration):
+            return None  # nothing can be rendered without them
+
+    def search(start: int, end: int) -> Iterator[tuple[Element, bool]]:
+        text = without(start, end)
+        if text is not None and line in text.split("\n"):
+            return
+        if end - start == 1:
+            yield elements[start], text is None
+            return
+        middle = (start + end) // 2
+        yield from search(start, middle)
+        yield from search(middle, end)
+
+    if line not in (without(0, 0) or "").split("\n"):
+        return ()
+    found = list(search(0, len(elements)))
+    parts = tuple(element for element, whole in found if not whole)
+    words = frozenset(_WORD.findall(line))
+    most = max((len(_said(element) & words) for element, _ in found), default=0)
+    return parts or tuple(element for element, _ in found if most and len(_said(element) & words) == most)
+
+
+def speaking(element: Element, line: str) -> tuple[Origin, ...]:
+    """Return the origins of those fields of an element whose value stands in a line; all, where none does."""
+    words = frozenset(_WORD.findall(line))
+    said = [
+        origin
+        for origin in element.origins
+        if origin.field and not words.isdisjoint(_texts(_value(element, origin.field)))
+    ]
+    return tuple(said) or element.origins
+
+
+def _said(element: Element) -> frozenset[str]:
+    names = [field.name for field in fields(element) if field.name not in ("subject", "origins")]
+    return frozenset(text for name in names for text in _texts(getattr(element, name)))
+
+
+def _value(element: Element, field: str) -> Any:
+    value: Any = element
+    for step in field.split("."):
+        if isinstance(value, tuple | list):
+            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+        else:
+            value = getattr(value, step, None)
+    return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every value that lies in a value, as it would be written; flags have words of their own."""
+    if isinstance(value, tuple | list | frozenset):
+        for item in value:
+            yield from _texts(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name))
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _within(path: str, field: str) -> bool:
+    return f"{path}.".startswith(f"{field}.")
+
+
+def _any_prefix(path: FieldPath, others: Iterable[FieldPath]) -> bool:
+    return any(other != path and other and path[: len(other)] == other for other in others)

@@ -1,0 +1,164 @@
+"""`intentc explain`: from what is rendered to lines of intent, and back, on the real examples."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from intent.model import Origin
+from intentc.cli import run
+from intentc.session import begin
+from reconciler.drivers.layout import path_of
+from renderers import render
+from renderers.causes import caused, written_at
+from renderers.resource import Resource
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(params=["two-datacentres", "upf-sriov"])
+def example(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Path:
+    """Return a copy of an example that was applied, and stand in it."""
+    root = tmp_path / "repo"
+    shutil.copytree(EXAMPLES / request.param, root, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.chdir(root)
+    assert run(["apply", "--yes"]) == 0
+    capsys.readouterr()
+    return root
+
+
+def resources(root: Path) -> list[Resource]:
+    graph = begin(root).compiled.graph
+    assert graph is not None
+    return list(render(graph))
+
+
+def test_every_line_that_an_object_names_leads_back_to_it(example: Path) -> None:
+    found = resources(example)
+    asked: dict[tuple[int, int], set[int]] = {}
+    for resource in found:
+        for origin in resource.origins:
+            assert isinstance(origin, Origin)
+            document, line = origin.intent.doc, origin.span.line
+            place = (id(document), line)
+            if place not in asked:
+                traces = caused(found, document, written_at(document, line))
+                asked[place] = {id(trace.resource) for trace, _ in traces}
+            assert id(resource) in asked[place], (resource.key, origin.span)
+    assert len(asked) > 20
+
+
+def test_every_line_of_every_rendered_file_is_explained(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for resource in resources(example)[::7]:
+        path = example / "rendered" / path_of(resource)
+        # The first line of a file of objects says only what they have in common.
+        first = 2 if path.suffix == ".jsonl" else 1
+        for line in range(first, min(8, len(path.read_text().splitlines())) + 1):
+            assert run(["explain", f"{path}:{line}", "--format", "json"]) == 0, capsys.readouterr().err
+            told = json.loads(capsys.readouterr().out)
+            assert any(trace["origins"] for trace in told["caused_by"]), (path, line)
+
+
+def test_a_line_of_a_configuration_names_the_lines_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "repo"
+    shutil.copytree(EXAMPLES / "two-datacentres", root, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.chdir(root)
+    assert run(["apply", "--yes"]) == 0
+    file = root / "rendered/vpp/node/edge/east-1/east-1.exec"
+    lines = file.read_text().splitlines()
+    number = next(at for at, line in enumerate(lines, 1) if "next fcbb:0:1::1" in line)
+    capsys.readouterr()
+    assert run(["explain", f"{file.relative_to(root)}:{number}"]) == 0
+    told = capsys.readouterr().out
+    assert "SRv6Policy/east-to-west" in told
+    assert "SID of router p1" in told
+    assert "Node/east-2" not in told, "nothing of other tunnels"
+
+
+def test_a_place_an_object_and_a_document_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = EXAMPLES / "upf-sriov"
+    monkeypatch.chdir(root)
+    for question, words in {
+        "intent/networks.yaml:28": "spec.mtu of VirtualNetwork/n3",
+        "intent/networks.yaml:28:3": "causes 2 objects",
+        str(root / "intent/networks.yaml:28"): "virtual-network n3",
+        "VirtualNetwork/n3": "SriovNetwork sriov-network-operator/n3",
+        "kubernetes:cluster/upf:SriovNetwork:sriov-network-operator/n3": "(leased)",
+        "SriovNetwork:sriov-network-operator/n3": "spec.trust",
+        "ic2001": "IC2001 —",
+    }.items():
+        assert run(["explain", question]) == 0, question
+        assert words in capsys.readouterr().out, question
+    monkeypatch.chdir(tmp_path)
+    assert run(["-C", str(root), "explain", "intent/networks.yaml:28"]) == 0, "paths of the repository do too"
+    assert "causes 2 objects" in capsys.readouterr().out
+
+
+def test_what_cannot_be_answered_says_why(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example / "notes.txt").write_text("mine\n")
+    (example / "rendered" / "alien.conf").write_text("! mine\n")
+    for question, words in {
+        "IC9999": "no diagnostic is called 'IC9999'",
+        "intent/nosuch.yaml:3": "there is no file 'intent/nosuch.yaml'",
+        "notes.txt:1": "neither a file of intent nor one that intentc rendered",
+        "rendered/alien.conf:1": "neither a file of intent nor one that intentc rendered",
+        "nobody": "nothing is called 'nobody'",
+        "vpp:node/x:policy:none": "nothing is called",
+    }.items():
+        assert run(["explain", question]) == 1, question
+        assert words in capsys.readouterr().err, question
+
+
+def test_a_rendered_object_that_intent_no_longer_makes_is_told(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = next(path for path in sorted((example / "rendered").rglob("*.yaml")) if "kubernetes" in path.parts)
+    other = gone.read_text().replace("key=kubernetes:cluster/", "key=kubernetes:cluster/no", 1)
+    (gone.parent / "copy.yaml").write_text(other)
+    assert run(["explain", f"{gone.parent / 'copy.yaml'}:2"]) == 1
+    assert "the intent no longer makes" in capsys.readouterr().err
+
+
+def test_a_file_shorter_than_the_line_is_told(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = next((example / "rendered").rglob("*.jsonl"))
+    assert run(["explain", f"{file}:99999"]) == 1
+    assert "line 99999" in capsys.readouterr().err
+
+
+def test_a_saved_plan_explains_its_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "repo"
+    shutil.copytree(EXAMPLES / "upf-sriov", root, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.chdir(root)
+    assert run(["apply", "--yes"]) == 0
+    networks = root / "intent/networks.yaml"
+    networks.write_text(networks.read_text().replace("vlan: 1404", "vlan: 1405"))
+    line = networks.read_text().splitlines().index("  vlan: 1405") + 1
+    assert run(["plan", "--out", "plan.json"]) == 2
+    capsys.readouterr()
+    assert run(["explain", "sriov-network-operator/n4", "--plan", "plan.json"]) == 0
+    told = capsys.readouterr().out
+    assert "update kubernetes:cluster/upf:SriovNetwork:sriov-network-operator/n4 of target default" in told
+    assert "spec.vlan: 1404 → 1405" in told
+    assert f"intent/networks.yaml:{line}:9  spec.vlan of VirtualNetwork/n4" in told
+    assert run(["explain", f"intent/networks.yaml:{line}", "--plan", "plan.json", "--format", "json"]) == 0
+    actions = json.loads(capsys.readouterr().out)
+    assert {entry["key"]["family"] for entry in actions} >= {"kubernetes", "apstra"}
+    assert run(["explain", "nobody", "--plan", "plan.json"]) == 1
+    assert "does nothing to, or because of, 'nobody'" in capsys.readouterr().err
+    assert run(["explain", "n4", "--plan", "nowhere.json"]) == 1
