@@ -1,68 +1,134 @@
-"""The runner: each case in a process of its own, several times; median CPU seconds and peak memory."""
+"""The table of benchmarks: which cases there are, and what each is held to."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
+import platform
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import generate
+from bench import generate, rivals
+from bench.timing import ROOT, Figure, line, row, timed
 
-ROOT: Final = Path(__file__).parents[1]
-ENVIRONMENT: Final = {**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as intentc/cli.py does
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What one case cost."""
-
-    cpu: float
-    """CPU seconds, user and system, median of the runs."""
-    memory: int
-    """Peak resident set in MiB, largest of the runs."""
-    output: str
+SMALL: Final = 1_000
+LARGE: Final = 10_000
+_GROWTH: Final = "10,000 / 1,000"
 
 
-def timed(command: Sequence[str], runs: int) -> Figure:
-    """Run a command several times, and account for each run as the kernel does."""
-    seconds, memory, output = [], 0, ""
-    for _ in range(runs):
-        with tempfile.TemporaryFile("w+") as out:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=out, env=ENVIRONMENT)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            output = out.read()
-        if process.returncode:
-            sys.exit(f"{' '.join(command)} failed with {process.returncode}")
-        seconds.append(usage.ru_utime + usage.ru_stime)
-        memory = max(memory, usage.ru_maxrss // 1024)
-    return Figure(statistics.median(seconds), memory, output)
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="runs of each case (default 3)")
+    parser.add_argument("--only", choices=CASES, help="only these cases")
+    options = parser.parse_args()
+    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    optimised = "" if "--enable-optimizations" in flags else ", built without profile-guided optimisation"
+    sys.stdout.write(
+        f"Python {platform.python_version()}{optimised}; {platform.machine()}, {os.cpu_count()} CPUs\n\n"
+    )
+    line("case", "CPU s (median)", "least", "peak MiB", "bar", "made")
+    line(*["---"] * 6)
+    with tempfile.TemporaryDirectory() as name:
+        # As an installed package has it: modules are compiled once, and no run leaves traces anywhere.
+        os.environ |= {"PYTHONPYCACHEPREFIX": f"{name}/bytecode"}
+        os.environ |= {"XDG_CACHE_HOME": f"{name}/cache", "XDG_STATE_HOME": f"{name}/state"}
+        os.environ |= {"INTENTC_CACHE": "off", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        for case in [options.only] if options.only else CASES:
+            CASES[case](Path(name), options.runs)
 
 
-def row(name: str, figure: Figure, bar: str) -> None:
-    """Print one row of the table."""
-    counts = json.loads(figure.output) if figure.output.startswith("{") else {}
-    made = f"{sum(counts.values()):,} resources" if counts else ""
-    sys.stdout.write(f"| {name} | {figure.cpu:.2f} | {figure.memory} | {bar} | {made} |\n")
-    sys.stdout.flush()
+def _networks(folder: Path, runs: int) -> None:
+    figures = {}
+    for count in (SMALL, LARGE):
+        root = folder / f"networks-{count}"
+        generate.networks(root, count)
+        _draw(root)
+        figures[count] = _compile(root, runs)
+    row("1,000 networks: validate, compile, render", figures[SMALL], "")
+    row("10,000 networks: validate, compile, render", figures[LARGE], "≤ 2.5 CPU-s, ≤ 300 MiB")
+    drawing = timed(_intentc(folder / f"networks-{LARGE}", "graph", "--format", "html"), runs)
+    row("10,000 networks: intentc graph --format html", drawing, "")
+    _ratio(_GROWTH, figures[LARGE], figures[SMALL], "≤ 11 ×")
 
 
-def case(folder: Path, runs: int, scope: str | None = None) -> Figure:
+def _mesh(folder: Path, runs: int) -> None:
+    root = folder / "mesh"
+    generate.mesh(root, 300)
+    _draw(root)
+    row("mesh of 300 nodes, IPv4 and IPv6: compile, render", _compile(root, runs), "≤ 12 CPU-s, ≤ 1024 MiB")
+    row("… the slice of one node", _compile(root, runs, "node/big/n1"), "≤ 1 CPU-s")
+
+
+def _start(_: Path, runs: int) -> None:
+    bare = timed([sys.executable, "-c", "pass"], 10 * runs)
+    version = timed([sys.executable, "-m", "intentc", "--version"], 10 * runs)
+    row("python3 -c pass", bare, "")
+    row("intentc --version", version, "")
+    _ratio("intentc --version / bare", version, bare, "≤ 2.5 ×")
+
+
+def _plan(folder: Path, runs: int) -> None:
+    figures = {}
+    for objects, bar in ((SMALL, ""), (LARGE, "≤ 2.5 CPU-s")):
+        root = _applied(folder, objects)
+        figures[objects] = timed(_intentc(root, "plan"), runs)
+        row(f"{objects:,} objects: intentc plan, nothing changed, no cache", figures[objects], bar)
+    _ratio(_GROWTH, figures[LARGE], figures[SMALL], "≤ 11 ×")
+
+
+def _warm(folder: Path, runs: int) -> None:
+    root = _applied(folder, LARGE)
+    plan, cached = _intentc(root, "plan"), {"INTENTC_CACHE": "on"}
+    turns = iter(range(1, 10_000))
+    row("10,000 objects: intentc plan, nothing changed, warm", timed(plan, runs, environment=cached), "")
+    edited = timed(plan, runs, lambda: generate.edit(root, next(turns)), environment=cached)
+    row("10,000 objects: intentc plan, one document changed, warm", edited, "≤ 0.6 CPU-s")
+    again = timed([sys.executable, "-m", "bench.measure", "again", str(root)], 1, environment=cached)
+    row("… the same inside a process that goes on, as `run` does", again, "")
+
+
+def _apply(folder: Path, runs: int) -> None:
+    figures = {}
+    for objects in (SMALL, LARGE):
+        root = _applied(folder, objects)
+        figures[objects] = timed(_intentc(root, "apply", "--yes"), runs, partial(_forget, root))
+        row(f"{objects:,} objects: intentc apply --yes to an empty directory", figures[objects], "")
+        line("… for each object", f"{1000 * figures[objects].cpu / objects:.2f} ms", "", "", "≤ 1 ms", "")
+    _ratio(_GROWTH, figures[LARGE], figures[SMALL], "≤ 11 ×")
+
+
+CASES: Final[dict[str, Callable[[Path, int], None]]] = {
+    "networks": _networks,
+    "mesh": _mesh,
+    "start": _start,
+    "plan": _plan,
+    "warm": _warm,
+    "apply": _apply,
+    "rivals": rivals.measure,
+}
+"""What `--only` takes."""
+
+
+def _compile(folder: Path, runs: int, scope: str | None = None) -> Figure:
     """Measure one repository (or one scope of it)."""
     command = [sys.executable, "-m", "bench.measure", "run", str(folder)]
     return timed([*command, scope] if scope else command, runs)
 
 
-def draw(folder: Path) -> None:
+def _intentc(root: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "intentc", "-C", str(root), *words]
+
+
+def _draw(folder: Path) -> None:
     """Write the ledger of a generated repository; in a process of its own, so that the runner stays small.
 
     (The kernel counts what the parent held at the fork into the peak memory of a child.)
@@ -70,55 +136,22 @@ def draw(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "bench.measure", "draw", str(folder)], cwd=ROOT, check=True)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each case (default 3)")
-    parser.add_argument("--only", choices=("networks", "mesh", "start"), help="only these cases")
-    options = parser.parse_args()
-    sys.stdout.write("| case | CPU s (median) | peak MiB | bar | made |\n|---|---|---|---|---|\n")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if options.only in (None, "networks"):
-            _networks(folder, options.runs)
-        if options.only in (None, "mesh"):
-            _mesh(folder, options.runs)
-    if options.only in (None, "start"):
-        _start(options.runs)
+def _applied(folder: Path, objects: int) -> Path:
+    """Return a repository of so many objects, three of each network, that its directory target has."""
+    root = folder / f"objects-{objects}"
+    if not root.exists():
+        generate.networks(root, objects // 3, target="tree")
+        _draw(root)
+        timed(_intentc(root, "apply", "--yes"), 1)
+    return root
 
 
-def _networks(folder: Path, runs: int) -> None:
-    figures = {}
-    for count in (1_000, 10_000):
-        root = folder / f"networks-{count}"
-        generate.networks(root, count)
-        draw(root)
-        figures[count] = case(root, runs)
-    row("1,000 networks: validate, compile, render", figures[1_000], "")
-    row("10,000 networks: validate, compile, render", figures[10_000], "≤ 2.5 CPU-s, ≤ 300 MiB")
-    drawing = timed(
-        [sys.executable, "-m", "intentc", "-C", str(folder / "networks-10000"), "graph", "--format", "html"],
-        runs,
-    )
-    row("10,000 networks: intentc graph --format html", drawing, "")
-    ratio = figures[10_000].cpu / figures[1_000].cpu
-    sys.stdout.write(f"| 10,000 / 1,000 | {ratio:.1f} × | | ≤ 11 × | |\n")
+def _forget(root: Path) -> None:
+    shutil.rmtree(root / "tree")
 
 
-def _mesh(folder: Path, runs: int) -> None:
-    root = folder / "mesh"
-    generate.mesh(root, 300)
-    draw(root)
-    row("mesh of 300 nodes, IPv4 and IPv6: compile, render", case(root, runs), "≤ 12 CPU-s, ≤ 1024 MiB")
-    row("… the slice of one node", case(root, runs, "node/big/n1"), "≤ 1 CPU-s")
-
-
-def _start(runs: int) -> None:
-    bare = timed([sys.executable, "-c", "pass"], 10 * runs)
-    version = timed([sys.executable, "-m", "intentc", "--version"], 10 * runs)
-    row("python3 -c pass", bare, "")
-    row("intentc --version", version, "")
-    sys.stdout.write(f"| intentc --version / bare | {version.cpu / bare.cpu:.2f} × | | ≤ 2.5 × | |\n")
+def _ratio(name: str, large: Figure, small: Figure, bar: str) -> None:
+    line(name, f"{large.cpu / small.cpu:.1f} ×", "", "", bar, "")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,13 +21,30 @@ def write(root: Path, files: dict[str, Iterator[str]], project: str = "") -> Non
         path.write_text("---\n".join(HEAD + document for document in documents))
 
 
-def networks(root: Path, count: int, sites: int = 4) -> None:
-    """Write `count` networks spread over clusters and fabrics; each gives a NAD and a fabric network."""
+def networks(root: Path, count: int, sites: int = 4, target: str = "") -> None:
+    """Write `count` networks spread over clusters and fabrics; each gives a NAD and two objects of Apstra.
+
+    `target` names a folder of the repository that is to be a target.
+    """
     files = {}
     for site in range(1, sites + 1):
         files[f"intent/site{site}.yaml"] = _site(site)
         files[f"intent/networks{site}.yaml"] = _networks(site, range(site - 1, count, sites))
-    write(root, files, "spec:\n  pools:\n    vlan: 2-4094\n    vni: 1000000-1999999\n")
+    project = "spec:\n  pools:\n    vlan: 2-4094\n    vni: 1000000-1999999\n"
+    if target:
+        project += f"  targets:\n    - name: {target}\n      type: directory\n      path: {target}\n"
+    write(root, files, project)
+
+
+def edit(root: Path, turn: int) -> None:
+    """Change the MTU of one network; of another one with each turn."""
+    file = root / "intent/networks1.yaml"
+    documents = file.read_text().split("---\n")
+    number = turn * 7 % len(documents)
+    documents[number] = re.sub(
+        r"(?:  mtu: \d+\n)?\Z", f"  mtu: {1280 + 2 * (turn % 500)}\n", documents[number], count=1
+    )
+    file.write_text("---\n".join(documents))
 
 
 def _site(site: int) -> Iterator[str]:
@@ -153,4 +171,76 @@ spec:
   srv6:
     localsids: fcdd:1::/48
     policies: cafe:1::/112
+"""
+
+
+def fabric(root: Path, leaves: int, count: int = 50, zones: int = 10) -> None:
+    """Write an open fabric of four spines, with `count` networks in `zones` zones on every leaf."""
+    write(root, {"intent/fabric.yaml": _fabric(leaves, count, zones)})
+
+
+def _fabric(leaves: int, count: int, zones: int) -> Iterator[str]:
+    switches = "".join(
+        f"    - {{name: leaf{n}, asn: {65100 + n}, loopback: 10.254.{n // 256}.{n % 256}, "
+        f"uplinks: [swp49, swp50, swp51, swp52]}}\n"
+        for n in range(1, leaves + 1)
+    )
+    switches += "".join(
+        f"    - {{name: spine{n}, role: spine, asn: 65000, loopback: 10.255.0.{n}, "
+        f"uplinks: [{', '.join(f'swp{leaf}' for leaf in range(1, leaves + 1))}]}}\n"
+        for n in range(1, 5)
+    )
+    yield f"kind: Fabric\nmetadata:\n  name: dc1\nspec:\n  provider: frr\n  switches:\n{switches}"
+    yield f"""kind: Node
+metadata:
+  name: w{{n}}
+spec:
+  range:
+    last: {leaves}
+  nics:
+    - {{name: ens1f0, vfs: 64, mtu: 9000}}
+  cables:
+    - {{nic: ens1f0, fabric: dc1, switch: 'leaf{{n}}', port: swp1}}
+"""
+    yield """kind: Cluster
+metadata:
+  name: c1
+spec:
+  nodes:
+    all: true
+  dataplane: vpp
+  controlPlane: kubernetes
+  podCidrs:
+    ipv4: 10.64.0.0/12
+  installed:
+    sriov:
+      manager: device-plugin
+    ipam: whereabouts
+  namespaces:
+    - name: apps
+"""
+    yield """kind: SriovPool
+metadata:
+  name: pool1
+spec:
+  cluster: c1
+  nodes:
+    all: true
+  nics:
+    names: [ens1f0]
+  vfs: 16
+"""
+    for number in range(count):
+        yield f"""kind: VirtualNetwork
+metadata:
+  name: net-{number}
+spec:
+  zone: zone{number % zones}
+  subnets:
+    - cidr: 10.1.{number}.0/24
+  attachments:
+    - type: sriov
+      pool: pool1
+  extendToFabric: true
+  gateway: fabric
 """
