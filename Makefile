@@ -6,10 +6,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers golden docs bench wheel lock clean .venv
+.PHONY: help demo test check lint types layers golden docs bench bench-rivals fuzz merges influence wheel lock clean .venv
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.runtime ## show the whole line at work; needs no server
 	@$(BIN)/python -m intentc.demo
@@ -38,13 +38,30 @@ docs: .venv/.runtime ## write the generated pages of docs/ anew
 bench: .venv/.runtime ## measure
 	$(BIN)/python -m bench
 
+bench-rivals: .venv/.runtime .venv-rivals/.done ## measure beside neighbours that can be installed
+	$(BIN)/python -m bench --only rivals
+
+FUZZ_SECONDS ?= 300
+FUZZ_TARGETS ?= loader ledger plan journal
+
+fuzz: .venv-fuzz/.done ## fuzz every reader of files, FUZZ_SECONDS each; see docs/testing.md
+	@for target in $(FUZZ_TARGETS); do \
+		.venv-fuzz/bin/python -m fuzz $$target $(FUZZ_SECONDS) .fuzz || exit 1; \
+	done
+
+merges: .venv/.dev ## merge 1,000 random pairs of branches, and count what became of the ledger
+	INTENTC_MERGES=1000 $(BIN)/python -m pytest -q tests/properties/test_merge.py
+
+influence: .venv/.dev ## mutate every field of intent, and look up the origins of what changes
+	INTENTC_INFLUENCE=1 $(BIN)/python -m pytest -q -s tests/properties/test_influence.py
+
 wheel: .venv/.dev ## build dist/intentc-*.whl
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 .venv: .venv/.dev ## the development environment
 
 clean: ## remove the environment and everything that is built or cached
-	rm -rf .venv .venv-lock build dist htmlcov .coverage .coverage.*
+	rm -rf .venv .venv-lock .venv-rivals .venv-fuzz .fuzz build dist htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -65,6 +82,18 @@ clean: ## remove the environment and everything that is built or cached
 .venv/.dev: requirements-dev.lock pyproject.toml .venv/.runtime
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-rivals/.done:
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip --disable-pip-version-check --quiet install rjsonnet==0.5.6 pyavd==6.4.0
+	@touch $@
+
+# atheris has wheels for a few versions of Python only, so it is no part of the development environment.
+.venv-fuzz/.done: requirements.lock
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements.lock
+	.venv-fuzz/bin/python -m pip --disable-pip-version-check --quiet install --only-binary :all: atheris==3.0.0
 	@touch $@
 
 # Both locks hold for Python 3.11 and newer on every platform. The second one

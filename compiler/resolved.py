@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -89,11 +89,14 @@ class Server:
 
     def origin(self, part: str, name: str) -> tuple[Intent, FieldPath]:
         """Return the document and path of one of its NICs or bonds (`part` is nics or bonds)."""
+        return next(self.places(part, name), (self.intent, ("spec", part)))
+
+    def places(self, part: str, name: str) -> Iterator[tuple[Intent, FieldPath]]:
+        """Yield where one of its NICs or bonds is said: in its own document, and in the profile below it."""
         for intent in filter(None, (self.intent, self.profile)):
             for index, item in enumerate(getattr(intent.spec, part)):
                 if item.name == name:
-                    return intent, ("spec", part, index)
-        return self.intent, ("spec", part)
+                    yield intent, ("spec", part, index)
 
 
 @dataclass(frozen=True, slots=True)

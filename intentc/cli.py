@@ -18,11 +18,14 @@ from intentc import __version__
 COMMANDS: Final[dict[str, str]] = {
     "init": "make a small repository that validates and plans at once",
     "validate": "check all intent, and say everything that is wrong with it",
+    "diff": "show what changes between two git revisions, for review (exit code 2: something)",
     "plan": "show what would change on the targets (exit code 2: there are changes)",
     "apply": "make the changes of the plan, and read them back",
+    "run": "follow a branch of a git remote, and keep the targets as it says",
+    "drift": "show what on the targets is not as intent says (exit code 2: something)",
     "render": "write the rendered objects, for a look or another tool",
     "ledger": "show, update or clean up the leases of ids (intentc.lock)",
-    "explain": "explain a diagnostic code",
+    "explain": "say what a line of intent causes, what causes an object, or what a code means",
     "graph": "draw topology and dependencies as SVG or HTML",
     "schema": "print JSON Schema for editors",
 }
@@ -91,4 +94,4 @@ def _tune() -> None:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     import gc
 
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(1_000_000, 50, 50)

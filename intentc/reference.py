@@ -1,4 +1,6 @@
-"""Writes the reference pages (docs/reference/) and the schemas for editors (docs/schema/) from the models.
+"""Writes the reference pages (docs/reference/), the schemas for editors (docs/schema/) and docs/impact.md.
+
+Fields come from the models, classes of changes from the tables of the planner.
 
 Run as `python -m intentc.reference` (or `make docs`). A test compares what lies there with what this would
 write, so the pages cannot fall behind the language.
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from intent.kinds import KINDS
+from intentc.impact_page import page as impact
 from intentc.schema import described, schema
 
 Json = dict[str, Any]
@@ -45,6 +48,7 @@ def pages() -> dict[str, str]:
     found |= {f"reference/{kind}.md": _page(kind) for kind in KINDS}
     found |= {f"schema/{kind}.json": _dump(schema(kind)) for kind in KINDS}
     found["schema/intentc.json"] = _dump(schema(None))
+    found["impact.md"] = impact(_HEADER)
     return found
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.passes import Compiled, compile_intent
+from intent import documents
 from intent.diagnostics import Report, as_json, as_text
 from intent.files import Files, Folder
 from intent.repository import Repository, open_repository
+from intentc.cache import remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,10 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 def begin(root: Path, files: Files | None = None) -> Session:
     """Compile the repository at `root`, or another state of its files; what is wrong is in the report."""
     report = Report()
-    repository, texts = open_repository(files or Folder(root, Path.cwd()), report)
+    with remembering(root, "intent", documents) as memory:
+        repository, texts = open_repository(files or Folder(root, Path.cwd()), report, memory)
+        if memory and report.failed:
+            memory.news.clear()  # a secret may stand in what was refused: it is not kept anywhere
     gc.freeze()  # what was read lives to the end: the collector need not walk it again and again
     compiled = Compiled()
     if repository is not None and not report.failed:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
+from types import MappingProxyType
 from typing import Final
 
 from intent.files import MAX_FILE_BYTES, Unreadable, decoded
@@ -38,28 +41,59 @@ _FIXED: Final = (
 )
 _LINKS: Final = 40
 """So many symbolic links are followed one after the other."""
+_PATIENCE: Final = 600.0
+"""Seconds after which a call is given up: nothing may hang for ever."""
 
 
 class GitError(Exception):
     """Git refused, or is not installed; the message is its own."""
 
 
-def git(root: Path, *words: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
-    """Run git in a folder and return what it prints; GitError with its words where it refuses."""
+def git(
+    root: Path,
+    *words: str,
+    stdin: bytes = b"",
+    timeout: float = _PATIENCE,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Run git in a folder and return what it prints; GitError with its words where it refuses.
+
+    It runs in a session of its own: nothing of it can ask at the terminal, and its helpers end with it.
+    """
     outside = {name: value for name, value in os.environ.items() if name not in _PATHS}
+    fixed = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     command = ["git", "-C", str(root), *_FIXED, *words]
-    environment = {**outside, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, check=False, env=environment, timeout=timeout
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**outside, **fixed, **env},
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {words[0]} did not end within {timeout:g} s") from error
-    if done.returncode:
-        raise GitError(done.stderr.decode("utf-8", "replace").strip() or f"git {words[0]} failed")
-    return done.stdout
+    except OSError as error:
+        raise GitError(f"git cannot be run: {error.strerror}") from error
+    with process:
+        try:
+            output, words_of_git = process.communicate(stdin, timeout)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise GitError(f"git {_verb(words)} did not end within {timeout:g} s") from error
+            raise
+    if process.returncode:
+        raise GitError(words_of_git.decode("utf-8", "replace").strip() or f"git {_verb(words)} failed")
+    return output
+
+
+def _verb(words: Sequence[str]) -> str:
+    """Return the command among the words; `-c` and its setting may stand before it."""
+    settings = next((at for at in range(0, len(words), 2) if words[at] != "-c"), 0)
+    return words[settings]
 
 
 def ask(root: Path, *words: str) -> str | None:
@@ -89,8 +123,8 @@ class Commit:
 
     def match(self, patterns: Iterable[str]) -> list[Source | Unreadable]:
         """Read every file that a pattern names, sorted by path."""
-        forms = [_form(pattern) for pattern in patterns]
-        found = [path for path in sorted(self.blobs) if any(form.fullmatch(path) for form in forms)]
+        wanted = tuple(patterns)
+        found = [path for path in sorted(self.blobs) if named(path, wanted)]
         return self._sources([path for path in found if not _hidden(path)])
 
     def read(self, name: str) -> Source | Unreadable | None:
@@ -105,6 +139,10 @@ class Commit:
         """Return the folders at the root."""
         return sorted({path.partition("/")[0] for path in self.blobs if "/" in path})
 
+    def is_link(self, name: str) -> bool:
+        """Say whether a name is a symbolic link."""
+        return name in self.blobs and self.blobs[name].link
+
     def _sources(self, paths: list[str]) -> list[Source | Unreadable]:
         found: dict[str, Source | Unreadable] = {}
         wanted: dict[str, _Blob] = {}
@@ -114,7 +152,7 @@ class Commit:
                 found[path] = blob
             elif blob.size > MAX_FILE_BYTES:
                 why = f"this file has {blob.size} bytes; the limit is {MAX_FILE_BYTES // 2**20} MiB"
-                found[path] = Unreadable(self.shown(path), "IC1004", why, "split it into several files")
+                found[path] = Unreadable(self.shown(path), "IC1004", why, "split it into several files", 1, 1)
             else:
                 wanted[path] = blob
         raw = _contents(self.root, [blob.hash for blob in wanted.values()])
@@ -175,12 +213,18 @@ def _contents(root: Path, hashes: list[str]) -> dict[str, bytes]:
     at = 0
     for name in hashes:
         end = output.index(b"\n", at)
-        _, kind, size = output[at:end].split()
-        if kind != b"blob":
-            raise GitError(f"object {name} is no file")
+        about = output[at:end].split()
+        if about[1:2] != [b"blob"]:
+            raise GitError(f"object {name} is missing or no file")
+        size = about[2]
         found[name] = output[end + 1 : end + 1 + int(size)]
         at = end + 2 + int(size)
     return found
+
+
+def named(path: str, patterns: Iterable[str]) -> bool:
+    """Say whether a pattern of `Files.match` names a path, hidden or not."""
+    return any(_form(pattern).fullmatch(path) for pattern in patterns)
 
 
 def _hidden(path: str) -> bool:

@@ -1,7 +1,8 @@
 """How each target says it: one module and one row of `RENDERERS` per kind of output.
 
 A renderer is a pure function from the elements of one scope to resources; what it does not know it leaves to
-the others. The dependencies between types of resources are declared beside it and merged in `RULES`.
+the others. What its types need and cannot change in place is declared beside it, what their changes do in
+`effects`; `RULES` is all of it together.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Final
 
 from compiler.graph import Element, Graph, Scope, ScopeKind
 from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, vpp
+from renderers.effects import EFFECTS
 from renderers.resource import Resource
 from renderers.rules import Rules
 
@@ -29,6 +31,7 @@ _MODULES: Final = (apstra, calico_vpp, cni, fabric, frr, frr_static, vpp)
 RULES: Final = Rules(
     needs={name: needs for module in _MODULES for name, needs in module.NEEDS.items()},
     replaces={name: fields for module in _MODULES for name, fields in module.REPLACES.items()},
+    effects=EFFECTS,
 )
 """What is declared of all types, by the modules that make them."""
 

@@ -75,6 +75,7 @@ _SUBNET_FIELDS: Final = {
                     f"{family}_subnet",
                     f"virtual_gateway_{family}",
                     f"virtual_gateway_{family}_enabled",
+                    "l3_mtu",
                 )
                 if family in families
                 else (f"{family}_enabled",)
@@ -84,6 +85,7 @@ _SUBNET_FIELDS: Final = {
     for families in (frozenset(), frozenset({"ipv4"}), frozenset({"ipv6"}), frozenset({"ipv4", "ipv6"}))
 }
 """Fields of a network, by the families that it has."""
+_WHOLE: Final = {"tagged": ("",)}
 _RELAY_FIELDS: Final = {"dhcp_relay": ("dhcp_servers",)}
 _SERVER_FIELDS: Final = {"name": ("label",), "hostname": ("hostname",)}
 
@@ -181,6 +183,7 @@ def _loopback_pool(zone: Vrf, key: Key, blueprint: Blueprint) -> Resource:
         "pool_ids": [{"ip_pool": blueprint.fabric.loopback_pool}],
     }
     origins = renamed(blueprint.fabric.origins, {"": (), "loopback_pool": ("pool_ids",)})
+    origins += renamed(zone.origins, {"name": ("",)})
     return Resource(blueprint.key("loopback-pool", zone.name), spec, zone.subject, (key,), origins)
 
 
@@ -252,7 +255,7 @@ def _generic_system(server: Server, blueprint: Blueprint) -> Resource:
         "tags": [TAG],
     }
     origins = renamed(server.origins, _SERVER_FIELDS)
-    origins += tuple(origin for origin in server.origins if origin.field.startswith("links."))
+    origins += tuple(origin for origin in server.origins if origin.field.startswith("links"))
     return Resource(blueprint.key("generic-system", server.name), spec, server.subject, (), origins)
 
 
@@ -262,10 +265,14 @@ def _label(network: str, *, tagged: bool) -> str:
 
 def _templates(blueprint: Blueprint) -> Iterator[Resource]:
     """Yield the templates of networks: tagged ahead where pods come and go, else what is in use."""
-    wanted = {(name, True) for name, network in blueprint.networks.items() if network.dynamic}
-    wanted.update(
-        (item.network, item.tagged) for several in blueprint.attachments.values() for item in several
-    )
+    wanted: dict[tuple[str, bool], tuple[Origin, ...]] = {
+        (name, True): renamed(network.origins, {"": (), "dynamic": ("",)})
+        for name, network in blueprint.networks.items()
+        if network.dynamic
+    }
+    for item in (item for several in blueprint.attachments.values() for item in several):
+        several = tuple(origin for origin in item.origins if origin.field in ("", "tagged"))
+        wanted.setdefault((item.network, item.tagged), several)
     for name, tagged in sorted(wanted):
         network, label = blueprint.networks[name], _label(name, tagged=tagged)
         attributes = {
@@ -274,10 +281,8 @@ def _templates(blueprint: Blueprint) -> Iterator[Resource]:
         }
         spec = template(blueprint.fabric.name, label, [Primitive("AttachSingleVLAN", attributes)])
         key, needs = blueprint.key("connectivity-template", label), (blueprint.key("virtual-network", name),)
-        origins = tuple(origin for origin in network.origins if origin.field in ("name", "dynamic"))
-        yield Resource(
-            key, spec, network.subject, needs, renamed(origins, {"name": ("policies",), "dynamic": ("",)})
-        )
+        origins = (*renamed(network.origins, {"name": ("policies",)}), *renamed(wanted[name, tagged], _WHOLE))
+        yield Resource(key, spec, network.subject, needs, origins)
 
 
 def _assignments(
@@ -290,7 +295,8 @@ def _assignments(
             label = _label(item.network, tagged=item.tagged)
             labels[label] = (blueprint.key("connectivity-template", label), item.origins)
         for resource in routed.get(point, ()):
-            labels[resource.key.name] = (resource.key, resource.origins)
+            several = tuple(origin for origin in resource.origins if not origin.field)
+            labels[resource.key.name] = (resource.key, several)
         target, subject, server = _point(point, blueprint)
         spec = {
             "application_point": target,
@@ -302,7 +308,10 @@ def _assignments(
             Origin(f"policies.{label}", origin.intent, origin.path, origin.rule)
             for label, (_, several) in labels.items()
             for origin in several
+            if origin.field != "reasons"
         )
+        if len(point) == 1 and point[0] in blueprint.lags:
+            origins += renamed(blueprint.lags[point[0]].origins, {"": ("application_point",)})
         key = blueprint.key("assignment", _point_name(target))
         yield Resource(key, spec, subject or origins[0].intent.subject, needs, origins)
 

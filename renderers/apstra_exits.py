@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from compiler.elements.fabric import ExternalLink, ExternalPeer, Fabric, StaticRoute
 from compiler.graph import Element
-from intent.model import Origin
 from renderers.connectivity import Primitive, template
+from renderers.origins import renamed
 from renderers.resource import Key, Resource
 
+_FIELDS: Final = {"connection": ("",), "zone": ("policies",), "description": ("policies",)}
 Routed = Mapping[tuple[str, ...], list[Resource]]
 """Templates by application point: (switch, port) or (switch,)."""
 
@@ -116,9 +117,8 @@ def _routes(place: str, fabric: Fabric, switch: str, routes: list[StaticRoute]) 
 
 def _resource(place: str, label: str, spec: dict[str, Any], parts: list[Any]) -> Resource:
     """Return a template whose origins are those of its parts, with the zone as what it needs."""
-    origins = tuple(
-        Origin("", origin.intent, origin.path, origin.rule) for part in parts for origin in part.origins
-    )
+    found = (origin for part in parts for origin in renamed(part.origins, _FIELDS))
+    origins = tuple(dict.fromkeys(found))
     needs = (Key("apstra", place, "routing-zone", parts[0].zone),)
     return Resource(
         Key("apstra", place, "connectivity-template", label), spec, parts[0].subject, needs, origins

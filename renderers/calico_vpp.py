@@ -48,6 +48,9 @@ Fields = Mapping[str, tuple[str, ...]]
 """Paths in the manifest by field of the element."""
 
 NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
+    (FAMILY, "ClusterRoleBinding"): ((FAMILY, "ClusterRole"),),
+    # Agents panic over a configuration whose pools do not exist.
+    (FAMILY, "ConfigMap"): ((FAMILY, "IPPool"),),
     # The policy is announced when the nodes can take it.
     ("srpolicy", "sr-policy"): ((FAMILY, "BGPPeer"),),
 }

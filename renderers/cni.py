@@ -50,12 +50,19 @@ NEEDS: Final = {
 REPLACES: Final[dict[tuple[str, str], frozenset[str]]] = {}
 
 _SRIOV_NAD: Final = {
-    "name": ("metadata.name", "spec.config"),
+    "name": ("metadata.name", "metadata.annotations", "spec.config"),
     "namespace": ("metadata.namespace",),
     "resource": ("metadata.annotations",),
+    "prefix": ("metadata.annotations",),
     "fabric": ("metadata.annotations",),
     **dict.fromkeys(
-        ("vlan", "ipam", "mtu", *(f"settings.{name}" for name in ("trust", "spoof_check", "link_state"))),
+        (
+            "vlan",
+            "ipam",
+            "mac",
+            "mtu",
+            *(f"settings.{name}" for name in ("trust", "spoof_check", "link_state")),
+        ),
         ("spec.config",),
     ),
     **dict.fromkeys(
@@ -64,14 +71,15 @@ _SRIOV_NAD: Final = {
     ),
 }
 _OTHER_NAD: Final = {
-    "name": ("metadata.name",),
+    "name": ("metadata.name", "metadata.annotations", "spec.config"),
     "namespace": ("metadata.namespace",),
     "fabric": ("metadata.annotations",),
     **dict.fromkeys(("mode", "fail_over_mac", "miimon", "links", "ipam", "mtu"), ("spec.config",)),
 }
 _CONFLIST: Final = {
     "name": ("name", "plugins.0.bridge"),
-    "blocks": ("plugins.0.ipam.ranges",),
+    # A block that is also a prefix that pods reach is no route of theirs.
+    "blocks": ("plugins.0.ipam",),
     "mtu": ("plugins.0.mtu",),
     "routes": ("plugins.0.ipam.routes",),
 }

@@ -43,6 +43,7 @@ _NAMES: Final[Mapping[type[Element], tuple[str, Callable[[Any], str]]]] = {
     StaticRoute: ("static-route", lambda item: f"{item.zone}/{item.switch}/{item.prefix}/{item.next_hop}"),
 }
 """The word for each kind of object, and its identity inside the fabric."""
+TYPES: Final = tuple(word for word, _ in _NAMES.values())
 
 _FIELDS: Final = {
     kind: tuple(item.name for item in fields(kind) if item.name not in ("subject", "origins"))

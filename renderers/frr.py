@@ -16,9 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from compiler.elements.fabric import Fabric
+from compiler.elements.fabric import (
+    Attachment,
+    Binding,
+    ExternalLink,
+    ExternalPeer,
+    Fabric,
+    Lag,
+    PortConfig,
+    StaticRoute,
+    Switch,
+    VirtualNetwork,
+    Vrf,
+)
 from compiler.graph import Element, Scope
-from intent.model import Origin
+from intent.model import Intent, Origin
 from intent.source import FieldPath
 from renderers.frr_switch import SwitchView, views
 from renderers.resource import Key, Resource
@@ -47,7 +59,6 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
     if fabric is None or fabric.provider != "frr":
         return
     for view in views(fabric, elements):
-        origins = _origins(view)
         subject, switch = view.switch.subject, view.switch.name
         values = view.values()
         done: list[Key] = []
@@ -55,7 +66,7 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
             text = fill(template, **values)
             if text:
                 key = Key("frr", str(scope), type_, f"{switch}.{suffix}")
-                yield Resource(key, {"text": text}, subject, tuple(done), origins)
+                yield Resource(key, {"text": text}, subject, tuple(done), _origins(view, type_))
                 done.append(key)
         secrets = _secrets(view)
         if secrets:
@@ -78,17 +89,55 @@ def _peers(view: SwitchView) -> tuple[Origin, ...]:
         Origin(f"neighbors.{index}", origin.intent, origin.path)
         for index, peer in enumerate(protected)
         for origin in peer.origins
-        if not origin.field
+        if origin.field in ("", "zone")
     )
 
 
-def _origins(view: SwitchView) -> tuple[Origin, ...]:
-    """Return one origin per document that has a part in the text: lines of text have no fields."""
-    parts: list[Element] = [view.fabric, view.switch, *view.zones, *view.networks, *view.lags, *view.ports]
-    parts += [*view.attachments, *view.links, *view.peers, *view.routes]
-    found: dict[tuple[str, FieldPath], Origin] = {}
-    for part in parts:
-        for origin in part.origins:
-            path = origin.path if not origin.field else ("spec",)
-            found.setdefault((origin.intent.subject, path), Origin("text", origin.intent, path, origin.rule))
+_ALL: Final = frozenset[str]()
+_FEEDS: Final[Mapping[str, Mapping[type[Element], frozenset[str]]]] = {
+    "links": {
+        Fabric: frozenset({"underlay_mtu", "gateway_mac"}),
+        Switch: _ALL,
+        Vrf: frozenset({"", "name", "l3vni", "vlan"}),
+        Binding: _ALL,
+        VirtualNetwork: frozenset({"", "vni", "vlan", "vrf", "subnets", "mtu"}),
+        Lag: _ALL,
+        PortConfig: frozenset({"", "mtu"}),
+        Attachment: frozenset({"", "lag"}),
+        ExternalLink: frozenset({"", "zone"}),
+    },
+    "vlans": {
+        Switch: frozenset({""}),
+        ExternalLink: frozenset({"zone"}),
+        Vrf: frozenset({"", "l3vni", "vlan"}),
+        Binding: _ALL,
+        VirtualNetwork: frozenset({"", "vni", "vlan", "subnets"}),
+        Attachment: frozenset({"", "lag", "tagged"}),
+        Lag: frozenset({""}),
+    },
+    "configuration": {
+        Switch: _ALL,
+        ExternalLink: frozenset({"zone"}),
+        Vrf: frozenset({"", "name", "l3vni", "route_target", "import_targets", "export_targets"}),
+        Binding: _ALL,
+        VirtualNetwork: frozenset({"", "vni", "route_target"}),
+        Lag: frozenset({"", "esi"}),
+        ExternalPeer: _ALL,
+        StaticRoute: _ALL,
+    },
+}
+"""Which elements each text shows, and which of their fields (all, where none is said)."""
+
+
+def _origins(view: SwitchView, text: str) -> tuple[Origin, ...]:
+    """Return what has a part in a text, each field of intent once: lines of text have no fields."""
+    shown = _FEEDS[text]
+    found: dict[tuple[Intent, FieldPath], Origin] = {}
+    for part in view.parts():
+        fields = shown.get(type(part))
+        if fields is None:
+            continue
+        for field, intent, path, rule in part.origins:
+            if (not fields or field in fields) and (intent, path) not in found:
+                found[intent, path] = Origin("text", intent, path, rule)
     return tuple(found.values())

@@ -41,6 +41,7 @@ class SwitchView:
     fabric: Fabric
     switch: Switch
     zones: list[Vrf] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
     networks: list[VirtualNetwork] = field(default_factory=list)
     lags: list[Lag] = field(default_factory=list)
     ports: list[PortConfig] = field(default_factory=list)
@@ -48,6 +49,11 @@ class SwitchView:
     links: list[ExternalLink] = field(default_factory=list)
     peers: list[ExternalPeer] = field(default_factory=list)
     routes: list[StaticRoute] = field(default_factory=list)
+
+    def parts(self) -> Iterator[Element]:
+        """Yield every element that the switch holds."""
+        yield from (self.fabric, self.switch, *self.zones, *self.bindings, *self.networks, *self.lags)
+        yield from (*self.ports, *self.attachments, *self.links, *self.peers, *self.routes)
 
     def values(self) -> dict[str, Any]:
         """Return what the templates ask for."""
@@ -120,6 +126,7 @@ def _bind(
     for item in elements:
         if isinstance(item, Binding):
             for view in groups[item.group] if item.group else [found[item.switch or ""]]:
+                view.bindings.append(item)
                 view.networks.append(networks[item.network])
 
 

@@ -18,7 +18,8 @@ from renderers.origins import renamed
 from renderers.resource import Key, Resource
 
 _POOL_FIELDS: Final = {
-    "name": ("metadata.name",),
+    "name": ("metadata.name", "metadata.annotations"),
+    "namespace": ("metadata.namespace",),
     "cidr": ("spec.subnet",),
     "gateway": ("spec.gateway",),
     "taken": ("spec.exclusions",),

@@ -47,6 +47,13 @@ class Resource:
     """The lines of intent that caused it, field by field."""
     view: bool = field(default=False, compare=False)
     """Another form of other resources (an exec file, the neutral blueprint): for people, not counted."""
+    protected: bool = field(default=False, compare=False)
+    """The document behind it says `protect: true`: it goes only with a named approval."""
+
+    @property
+    def document(self) -> str:
+        """Subject of the document that it belongs to: Kind/uid, at the head of its own subject."""
+        return "/".join(self.subject.split("/", 2)[:2])
 
     @property
     def digest(self) -> str:

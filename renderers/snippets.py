@@ -7,8 +7,10 @@ from typing import Final
 
 from compiler.elements.pods import PodEntry, PodSnippet
 from compiler.graph import Scope
+from renderers.origins import renamed
 from renderers.resource import Key, Resource
 
+_FIELDS: Final = {"networks": ("text",), "resources": ("text",)}
 NETWORKS: Final = "k8s.v1.cni.cncf.io/networks"
 
 
@@ -35,7 +37,9 @@ def snippet(scope: Scope, element: PodSnippet) -> Resource:
             lines += [f'              {name}: "{count}"' for name, count in element.resources]
     text = "".join(f"{line}\n" for line in lines)
     key = Key("workloads", str(scope), "snippet", f"{element.workload}.yaml")
-    return Resource(key, {"text": text}, element.subject, origins=element.origins, view=True)
+    return Resource(
+        key, {"text": text}, element.subject, origins=renamed(element.origins, _FIELDS), view=True
+    )
 
 
 def _annotation(networks: tuple[PodEntry, ...]) -> list[str]:

@@ -20,7 +20,8 @@ PLUGIN_CONFIG: Final = ("kube-system", "sriovdp-config")
 """Where the device plugin reads what it offers."""
 
 _POLICY_FIELDS: Final = {
-    "name": ("metadata.name",),
+    "name": ("metadata.name", "metadata.annotations"),
+    "operator": ("metadata.namespace",),
     "resource": ("spec.resourceName",),
     "node_labels": ("spec.nodeSelector",),
     "nics": ("spec.nicSelector",),
@@ -39,11 +40,13 @@ _POLICY_FIELDS: Final = {
     "exclude_topology": ("spec.excludeTopology",),
 }
 _NETWORK_FIELDS: Final = {
-    "name": ("metadata.name",),
+    "name": ("metadata.name", "metadata.annotations", "spec.ipam"),
+    "operator": ("metadata.namespace",),
     "namespace": ("spec.networkNamespace",),
     "resource": ("spec.resourceName",),
-    "vlan": ("spec.vlan",),
-    "ipam": ("spec.ipam",),
+    "vlan": ("spec.vlan", "spec.vlanProto", "spec.vlanQoS"),
+    "ipam": ("spec.ipam", "spec.capabilities"),
+    "mac": ("spec.capabilities",),
     "mtu": ("spec.metaPlugins",),
     "fabric": ("metadata.annotations",),
     "settings.trust": ("spec.trust",),
@@ -55,7 +58,20 @@ _NETWORK_FIELDS: Final = {
     "settings.vlan_proto": ("spec.vlanProto",),
 }
 _PLUGIN_FIELDS: Final = dict.fromkeys(
-    ("resource", "nics", "vf_range", "vendor", "pci", "device_type", "link_type", "rdma", "vhost_net"),
+    (
+        "resource",
+        "prefix",
+        "name",
+        "nics",
+        "vf_range",
+        "vendor",
+        "pci",
+        "device_type",
+        "link_type",
+        "rdma",
+        "vhost_net",
+        "exclude_topology",
+    ),
     ("data.config.json",),
 )
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from compiler.elements.overlay import EncapSource, Localsid, Policy, Route, Steering, Table
 from compiler.graph import Element, Scope
+from intent.model import Origin
 from renderers.origins import renamed
 from renderers.resource import Key, Resource
 from renderers.text import fill
@@ -116,9 +117,9 @@ def _exec(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
         return
     node = scope.name.rpartition("/")[2]
     text = fill("vpp.exec.j2", node=node, parts=cli_parts, **_sorted(elements))
-    origins = tuple(
-        type(origin)("text", origin.intent, (), "the overlay of the node") for origin in source.origins
-    )
+    # The text shows the whole scope: its causes are those of everything in it, and are not said again.
+    intent = source.origins[0].intent
+    origins = (Origin("text", intent, ("metadata", "name"), "the overlay of the node"),)
     yield Resource(
         Key(FAMILY, str(scope), "exec", f"{node}.exec"),
         {"text": text},

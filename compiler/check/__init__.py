@@ -16,7 +16,6 @@ from compiler.check.border import check_exits
 from compiler.check.effects import check_effects
 from compiler.check.fabric import check_bonds, check_cables, check_fabric_attachments, check_pod_ports
 from compiler.check.fabric_mtu import check_mtu
-from compiler.check.metadata import check_metadata
 from compiler.check.overlaps import check_overlaps, check_pod_space
 from compiler.check.overlay import check_clusters, check_meshes
 from compiler.check.paths import check_policies
@@ -36,7 +35,6 @@ from compiler.resolved import Resolved
 from intent.diagnostics import Report
 
 CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
-    check_metadata,  # what documents ask of intentc itself
     check_effects,  # what is said without effect
     check_links,  # links end at what exists, their SIDs are routed, facts speak of them
     check_clusters,  # each SRv6 cluster inside itself: data plane, nodes, MTU

@@ -66,9 +66,9 @@ def check_fabric_attachments(resolved: Resolved, report: Report) -> None:
 def _check_mixed(resolved: Resolved, report: Report) -> None:
     """Check that pods, whose frames are tagged, share no network untagged with a fixed port."""
     for use in ports_in_use(resolved):
-        pods = [origin for origin in use.origins if origin.intent.kind != "FabricAttachment"]
+        pods = [origin for origin in use.asked if origin.intent.kind != "FabricAttachment"]
         if not use.tagged and pods:
-            fixed = next(origin for origin in use.origins if origin.intent.kind == "FabricAttachment")
+            fixed = next(origin for origin in use.asked if origin.intent.kind == "FabricAttachment")
             report.error(
                 "IC2204",
                 fixed.span,

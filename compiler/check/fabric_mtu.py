@@ -183,4 +183,4 @@ def _check_exits(resolved: Resolved, report: Report) -> None:
 
 
 def _fixed(use: PortUse) -> bool:
-    return any(origin.intent.kind == "FabricAttachment" for origin in use.origins)
+    return any(origin.intent.kind == "FabricAttachment" for origin in use.asked)

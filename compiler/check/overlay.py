@@ -232,7 +232,7 @@ def _mtu(cluster: Cluster, resolved: Resolved, report: Report) -> None:
         return
     related = [Related(left.least_link.span, "lowest MTU on the way")]
     if left.longest:
-        related.append(Related(left.longest.span, "longest segment list"))
+        related.append(Related(left.longest[0].span, "longest segment list"))
     if left.value < LEAST:
         report.error(
             "IC2618",

@@ -123,6 +123,10 @@ def _imported(
     """Yield what one entry of `imports` joins: hub and spoke both ways, two meshes one way each."""
     if other is None:
         return
+    if other is router:
+        text = f"router {router.name!r} imports itself"
+        report.error("IC2044", router.span("spec", "imports", index), text, "remove the entry")
+        return
     mine, theirs = router.spec.type, other.spec.type
     pairs = tuple(product(zones[router.name], zones[other.name]))
     if {mine, theirs} == {"hub", "spoke"}:

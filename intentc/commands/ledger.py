@@ -48,6 +48,10 @@ def run(options: argparse.Namespace) -> int:
     ledger = parse_ledger(repository.ledger, report)
     if options.action == "show":
         return _show(session, ledger, options.pool)
+    if not repository.ledger.text and settled_ledger(session.root, repository.spec.ledger, "HEAD"):
+        sys.stderr.write(f"intentc: {ledger.file} is gone, but the last commit has it: ids would change\n")
+        sys.stderr.write("  hint: restore it from git; if new ids are meant, commit its removal first\n")
+        return 1
     settled = None
     # Whose lease is older matters only where two clash.
     if any(clashes(ledger.leases)):

@@ -184,7 +184,7 @@ class Entry:
 class Picture:
     """A whole picture."""
 
-    name: Literal["topology", "dependencies"]
+    name: Literal["topology", "dependencies", "before"]
     title: str
     subtitle: str
     width: float

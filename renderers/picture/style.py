@@ -90,7 +90,9 @@ _RULES: Final = """
 .p .note.path text{font-size:10px;font-weight:700;fill:$ground}
 .p rect.state{fill:$ground;stroke:$drain}
 .p .mark{fill:none;stroke-width:3}
+.p .mark.narrow{stroke-width:1.8}
 .p .sign{font-weight:700;font-size:12px;fill:$ground}
+.p text.narrow{font-weight:700;font-size:12px}
 """
 
 _NAME = re.compile(r"\$([a-z0-9-]+)")
@@ -111,7 +113,8 @@ def _more_rules() -> str:
     rules += [f".p .n{tone}{{fill:$net{tone}}}" for tone in range(TONES["net"])]
     rules.append(".p .n{fill:$quiet}")
     for mark in ("added", "changed", "removed"):
-        rules.append(f".p .mark.{mark},.p .halo.{mark}{{stroke:${mark}}}\n.p circle.{mark}{{fill:${mark}}}")
+        rules.append(f".p .mark.{mark},.p .halo.{mark}{{stroke:${mark}}}")
+        rules.append(f".p circle.{mark},.p text.{mark}{{fill:${mark}}}")
     return "\n".join(rules)
 
 

@@ -22,6 +22,9 @@ _ROW: Final = 24.0
 _BESIDE: Final = 0.15
 """Where on a line the sign of a change stands: beside its words, which stand further in."""
 _SMALL_BOX: Final = 20.0
+"""Height below which a box gets a small sign …"""
+_NARROW_BOX: Final = 16.0
+"""… and width below which it gets one inside: neighbours leave no room beside it."""
 _NARROW: Final = 640.0
 """Least width, for the legend."""
 _SIGNS: Final[dict[Mark, str]] = {"added": "+", "changed": "~", "removed": MINUS}
@@ -133,6 +136,9 @@ def _mark(rect: Rect, mark: Mark | None, radius: float) -> str:
     """Write the outline and the sign of a change."""
     if not mark:
         return ""
+    if rect.width < _NARROW_BOX:
+        sign = _text(rect.middle[0], rect.y + 11, _SIGNS[mark], f"narrow {mark}")
+        return _rect(rect, f"mark narrow {mark}", radius) + sign
     if rect.height < _SMALL_BOX:
         return _rect(rect.grown(1.5), f"mark {mark}", radius + 1) + _sign(rect.right, rect.y - 2, mark, 6)
     return _rect(rect.grown(3), f"mark {mark}", radius + 2) + _sign(rect.right + 1, rect.y - 1, mark)

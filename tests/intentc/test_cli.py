@@ -122,13 +122,9 @@ def test_the_brake_stops_a_mass_deletion_until_it_is_approved(
     assert run(["apply", "--yes"]) == 1
     refused = capsys.readouterr().err
     assert "refused: the plan deletes" in refused
-    approvals = [
-        word.removeprefix("approve it with ")
-        for line in refused.splitlines()
-        for word in [line.partition("approve it with ")[2].split(" ")[0]]
-        if word
-    ]
-    assert run(["apply", "--yes", *(part for name in approvals for part in ("--allow-delete", name))]) == 0
+    (hint,) = [line for line in refused.splitlines() if line.startswith("  hint: ")]
+    approvals = hint.partition("`intentc apply ")[2].partition("`")[0].split()
+    assert run(["apply", "--yes", *approvals]) == 0
     assert run(["plan"]) == 0
 
 
@@ -181,7 +177,9 @@ def test_the_folder_may_be_named_before_and_behind_the_command(
 def test_an_apply_that_fails_does_not_say_that_it_was_verified(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (repository / "rendered").write_text("in the way")
+    for folder in ("vpp", "cni", "frr"):
+        (repository / "rendered").mkdir(exist_ok=True)
+        (repository / "rendered" / folder).write_text("in the way")
     assert run(["apply", "--yes"]) == 1
     shown = capsys.readouterr()
     assert shown.out.splitlines()[-2:] == ["applied 0 of 30", "`intentc plan` shows what is left"]

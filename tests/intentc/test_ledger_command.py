@@ -122,7 +122,11 @@ def test_nothing_is_written_over_a_ledger_that_cannot_be_read(
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"ledger", "init", "schema", "explain"}))
 def test_no_other_command_writes_the_ledger(root: Path, command: str) -> None:
-    words = {"graph": ["--out", str(root / "picture.svg")], "render": ["--out", str(root / "out")]}
+    words = {
+        "graph": ["--out", str(root / "picture.svg")],
+        "render": ["--out", str(root / "out")],
+        "run": ["--remote", str(root), "--state", str(root / "state"), "--once"],
+    }
     try:
         run(["-C", str(root), command, *words.get(command, [])])
     except SystemExit:
@@ -261,3 +265,15 @@ def test_a_hook_of_another_work_tree_does_not_mislead(
     monkeypatch.chdir(branches.root / "intent")
     assert ledger(Path(".."), "update") == 0
     assert ours <= set(lines(branches.text))
+
+
+def test_a_ledger_that_is_lost_is_not_drawn_anew(
+    branches: Branches, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (branches.root / LOCK).unlink()
+    capsys.readouterr()
+    assert ledger(branches.root, "update") == 1
+    assert "restore it from git" in capsys.readouterr().err
+    assert not (branches.root / LOCK).exists()
+    branches.git("commit", "-q", "-a", "-m", "new ids, on purpose")
+    assert ledger(branches.root, "update") == 0

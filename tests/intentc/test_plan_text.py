@@ -6,7 +6,8 @@ from typing import Any
 
 from intent.model import Intent, Origin
 from intentc.plan_text import lines, summary
-from reconciler.plan import Observation, Plan, plan
+from reconciler.plan import Observation, plan
+from reconciler.review import Review, review
 from renderers.resource import Key, Resource
 from tests.support import build
 
@@ -28,8 +29,8 @@ def resource(name: str, spec: dict[str, Any], scope: str = "node/a/b", **more: A
     return Resource(Key("vpp", scope, "policy", name), spec, **{"subject": "VirtualNetwork/n3/x", **more})
 
 
-def changed(before: list[Resource], after: list[Resource]) -> Plan:
-    return plan({"t": after}, {"t": Observation({item.key: item for item in before})})
+def changed(before: list[Resource], after: list[Resource]) -> Review:
+    return review(plan({"t": after}, {"t": Observation({item.key: item for item in before})}))
 
 
 def test_a_document_is_placed_even_where_no_field_comes_from_it() -> None:
@@ -53,7 +54,8 @@ def text(before: list[Resource], after: list[Resource], *, full: bool = False) -
 
 def test_what_is_destroyed_comes_first() -> None:
     shown = text(
-        [resource("gone", {}), resource("b", {"x": 1})], [resource("b", {"x": 2}), resource("c", {})]
+        [resource("gone", {}, subject="A/gone"), resource("b", {"x": 1})],
+        [resource("b", {"x": 2}), resource("c", {})],
     )
     assert shown.index("delete") < shown.index("x: 1 → 2") < shown.index("+ vpp")
     assert shown.startswith("destroyed")
@@ -117,6 +119,71 @@ def test_many_documents_are_cut_with_a_word_on_the_rest() -> None:
 
 def test_the_summary_counts_views_apart() -> None:
     view = Resource(Key("vpp", "node/a/b", "exec", "b.exec"), {"text": "x"}, view=True)
-    found = changed([resource("old", {})], [resource("new", {}), view])
-    assert summary(found) == "1 to create, 1 to delete; 0 unchanged; 1 view to write"
+    found = changed([resource("old", {}, subject="A/old")], [resource("new", {}), view])
+    assert summary(found) == "1 to create, 1 to delete (1 destroy, 1 hitless); 0 unchanged; 1 view to write"
     assert "views" not in "\n".join(line.text for line in lines(found))
+
+
+def test_the_class_and_its_reason_stand_behind_each_change() -> None:
+    shown = text([resource("a", {"x": 1})], [resource("a", {"x": 2})])
+    assert "policy a   [brief loss: it is changed while it is in use]" in shown
+    assert "delete  vpp" not in shown
+    gone = text([resource("a", {})], [])
+    assert "- delete vpp        node/a/b                 policy a   destroy: it is taken away" in gone
+
+
+def test_a_rename_is_one_step_with_both_names() -> None:
+    found = changed([resource("old", {"x": 1})], [resource("new", {"x": 2})])
+    shown = [line.text for line in lines(found)]
+    assert shown[1].startswith(
+        "  ± rename (replaces) vpp        node/a/b                 policy old → new   destroy:"
+    )
+    assert any("x: 1 → 2" in row for row in shown)
+    assert summary(found) == "1 to rename (1 destroy); 0 unchanged"
+
+
+def test_deletions_of_one_kind_and_document_are_counted_and_full_names_them() -> None:
+    before = [resource(f"p{number}", {}) for number in range(9)]
+    assert "policy × 9   destroy" in text(before, [])
+    assert "p7" not in text(before, [])
+    assert text(before, [], full=True).count("- delete") == 9
+
+
+def test_the_worst_is_said_first() -> None:
+    before = [resource("a", {"x": 1}, subject="A/a"), resource("z", {"x": 1}, subject="Z/z")]
+    shown = text(before, [resource("a", {"x": 2}, subject="A/a")])
+    assert shown.index("policy z") < shown.index("A/a")
+
+
+def test_nothing_that_a_user_wrote_moves_the_cursor() -> None:
+    evil = "a\x1b[2Jb\rc\u202ed\u200be\ud800\x9b"
+    before = resource(evil, {"x": evil, "gone": {evil: [evil]}, "text": f"one\n{evil}"}, subject=f"A/{evil}")
+    after = resource(evil, {"x": f"{evil}!", "new": evil, "text": "one\ntwo"}, subject=f"A/{evil}")
+    for shown in (text([before], [after]), text([before], []), text([], [after], full=True)):
+        assert shown.replace("\n", "").isprintable()
+        assert "\\x1b[2J" in shown
+
+
+def test_json_inside_text_is_compared_by_field() -> None:
+    before = resource("a", {"config": '{"name": "x", "plugins": [{"mtu": 1500}]}'})
+    after = resource("a", {"config": '{"name": "x", "plugins": [{"mtu": 9000}]}'})
+    shown = text([before], [after])
+    assert "config.plugins: - {mtu: 1500}" in shown
+    assert "name" not in shown
+
+
+def test_items_too_long_to_be_read_are_compared_by_field() -> None:
+    def plugin(mtu: int) -> dict[str, Any]:
+        return {"type": "ptp" * 50, "mtu": mtu}
+
+    shown = text([resource("a", {"plugins": [plugin(1500)]})], [resource("a", {"plugins": [plugin(9000)]})])
+    assert "plugins.0.mtu: 1500 → 9000" in shown
+
+
+def test_the_blast_radius_counts_each_thing_once_by_its_worst() -> None:
+    before = [resource("a", {"x": 1}), resource("b", {})]
+    rows = text(before, [resource("a", {"x": 2})]).splitlines()
+    head = next(row for row in rows if row.startswith("blast radius"))
+    nodes = next(row for row in rows if row.startswith("  nodes"))
+    assert head.split()[2:] == ["hitless", "brief", "loss", "drain", "reboot", "destroy"]
+    assert nodes.split() == ["nodes", "·", "·", "·", "·", "1"]

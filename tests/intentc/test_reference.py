@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date(name: str, update_golden: bool) -> None:  # noqa
 
 
 def test_no_page_is_left_over() -> None:
-    found = {*(DOCS / "reference").glob("*.md"), *(DOCS / "schema").glob("*.json")}
+    found = {*(DOCS / "reference").glob("*.md"), *(DOCS / "schema").glob("*.json"), DOCS / "impact.md"}
     assert {path.relative_to(DOCS).as_posix() for path in found} == set(PAGES)
 
 

@@ -115,7 +115,7 @@ def test_every_field_that_a_user_said_has_an_origin() -> None:
     found = rendered(CLUSTER)["SriovNetwork sriov-network-operator/n3"]
     fields = {origin.field for origin in found.origins}
     missing = {f"spec.{name}" for name in found.spec["spec"]} - fields
-    assert missing == {"spec.vlanProto"}
+    assert missing == set()
     (trust,) = [origin for origin in found.origins if origin.field == "spec.trust"]
     assert trust.path == ("spec", "attachments", 0, "trust")
     assert trust.intent.name == "n3"
