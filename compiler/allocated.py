@@ -46,6 +46,8 @@ class Allocated:
     """Block of an overlay network by (network, subnet prefix, node)."""
     bsid: Mapping[tuple[str, ...], IPv6Address] = field(default_factory=dict)
     """Binding SID by (egress node, zone, family, policy); the same at every headend."""
+    built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Indexes that were built from it (compiler/derived/memo.py)."""
 
     def sid(self, node: str, zone: str, family: Family) -> IPv6Address:
         """Return the service SID (End.DT4 or End.DT6) of a zone on a node of ours."""

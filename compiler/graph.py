@@ -6,7 +6,7 @@ of one node compiles without the others, and the union of all slices is the whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -35,7 +35,7 @@ class Element:
 
     subject: str
     """Stable name of what it is about: subject of a document, with a path below it."""
-    origins: tuple[Origin, ...] = field(default=(), compare=False, repr=False)
+    origins: Sequence[Origin] = field(default=(), compare=False, repr=False)
     """The lines of intent that caused it; `Origin.field` names a field of the element."""
 
 

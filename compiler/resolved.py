@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from compiler.facts import Facts
 from intent.kinds.cluster import ClusterSpec
@@ -196,6 +196,8 @@ class Resolved:
     """LAGs by server and bond."""
     wired: Mapping[Port, Wire] = field(repr=False)
     """Cables by switch port."""
+    built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Indexes that were built from it (compiler/derived/memo.py)."""
 
     def of(self, kind: str) -> Mapping[str, Intent]:
         """Return the intents of a kind, by name, sorted."""

@@ -7,8 +7,9 @@ and the dependency picture all read that one declaration.
 from __future__ import annotations
 
 import types
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -21,6 +22,7 @@ from typing import (
     Union,
     get_args,
     get_origin,
+    overload,
 )
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -185,6 +187,27 @@ class SecretRef(Model):
         )
 
 
+@cache
+def _ways_to_secrets(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the fields of a model that can hold a secret, directly or deeper."""
+    return tuple(
+        name
+        for name, info in model.model_fields.items()
+        if any(inner is SecretRef or _ways_to_secrets(inner) for inner in models_in(info.annotation))
+    )
+
+
+def holds_secret(value: Any) -> bool:
+    """Say whether a reference to a secret stands in the validated value of a document."""
+    if isinstance(value, SecretRef):
+        return True
+    if isinstance(value, BaseModel):
+        return any(holds_secret(getattr(value, name)) for name in _ways_to_secrets(type(value)))
+    if isinstance(value, dict):
+        return any(map(holds_secret, value.values()))
+    return isinstance(value, tuple | list) and any(map(holds_secret, value))
+
+
 class Metadata(Model):
     """What every document says of itself."""
 
@@ -250,3 +273,44 @@ class Origin(NamedTuple):
     def subject(self) -> str:
         """Return the subject of the document."""
         return self.intent.subject
+
+
+class LazyOrigins(Sequence[Origin]):
+    """Origins that are made when somebody first reads them: of most objects nobody does.
+
+    `make` is pure: whoever reads, whenever and how often, finds the same.
+    """
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Iterable[Origin]]) -> None:
+        """Take what makes them."""
+        self._make = make
+        self._made: tuple[Origin, ...] | None = None
+
+    def _all(self) -> tuple[Origin, ...]:
+        if self._made is None:
+            self._made = tuple(self._make())
+        return self._made
+
+    def __iter__(self) -> Iterator[Origin]:
+        """Yield them."""
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> Origin: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Origin, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Origin | tuple[Origin, ...]:
+        """Return one of them, or some."""
+        return self._all()[index]
+
+    def __repr__(self) -> str:
+        """Write them as the tuple that they are."""
+        return repr(self._all())

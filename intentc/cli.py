@@ -67,7 +67,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     module.arguments(options)
     command: Callable[[argparse.Namespace], int] = module.run
     try:
-        return command(options.parse_args(given.rest))
+        code = command(options.parse_args(given.rest))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         sys.stderr.write(
             "\nintentc: interrupted; what was applied so far stays, run plan to see what is left\n"
@@ -77,12 +79,23 @@ def run(argv: Sequence[str] | None = None) -> int:
         # The reader (less, head) has gone: nobody is left to tell.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        # Commands tell of files themselves; what is left is standard output, on a full disk.
+        sys.stderr.write(f"intentc: {error}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _add_root(options: argparse.ArgumentParser, default: Path) -> None:
     """Add `-C`, which people write before and behind the command."""
     text = "repository (default: here)"
-    options.add_argument("-C", dest="root", type=Path, default=default, metavar="DIR", help=text)
+    options.add_argument("-C", dest="root", type=_folder, default=default, metavar="DIR", help=text)
+
+
+def _folder(text: str) -> Path:
+    if Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text} is a file; name the folder that it lies in")
+    return Path(text)
 
 
 def _tune() -> None:

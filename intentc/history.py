@@ -22,7 +22,7 @@ def settled_ledger(root: Path, name: str, base: str | None = None) -> Ledger | N
     """Return the ledger whose leases stay (that of `base`, where it is said); None where git has none."""
     lines = [base] if base else ["HEAD", *_changes(root, name)]
     for revision in lines:
-        text = ask(root, "show", "--end-of-options", f"{revision}:./{name}")
+        text = ask(root, "show", "--no-textconv", "--end-of-options", f"{revision}:./{name}")
         report = Report()
         ledger = parse_ledger(Source(name, text or ""), report)
         if text is not None and not report.failed and not any(clashes(ledger.leases)):

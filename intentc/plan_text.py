@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from intentc.review.rows import NOTHING, Edited, changes, plain
+from intentc.review.rows import NOTHING, Edited, changes, plain, why
 from reconciler.radius import THINGS, badness
 from reconciler.review import DESTRUCTIVE, Group, Review, Step, Word, by_document
 from renderers.rules import LEVELS, Level
@@ -75,7 +75,7 @@ def lines(
 
 def _lines(found: Review, places: Mapping[str, str], edited: Edited, *, full: bool) -> Iterator[Line]:
     destroyed = [step for step in found.steps if step.word in DESTRUCTIVE]
-    yield from _destroyed(destroyed, places, full=full)
+    yield from _destroyed(destroyed, places, edited, full=full)
     yield from _documents(by_document(found), places, edited, full=full)
     views = [action for action in found.plan.actions if action.view]
     if full and views:
@@ -90,7 +90,7 @@ def _lines(found: Review, places: Mapping[str, str], edited: Edited, *, full: bo
     yield from radius_table(found)
 
 
-def _destroyed(steps: list[Step], places: Mapping[str, str], *, full: bool) -> Iterator[Line]:
+def _destroyed(steps: list[Step], places: Mapping[str, str], edited: Edited, *, full: bool) -> Iterator[Line]:
     if not steps:
         return
     yield Line("destroyed", "bold")
@@ -100,13 +100,21 @@ def _destroyed(steps: list[Step], places: Mapping[str, str], *, full: bool) -> I
     for group in shown:
         step = group[0]
         document = step.resource.document
-        because = ", ".join(filter(None, (document, places.get(document, ""))))
-        why = f"{step.impact.level}: {step.impact.reason}{f' ({because})' if because else ''}"
+        place = _decisive(step, edited) or places.get(document, "")
+        because = f"{step.impact.level}: {step.impact.reason}{f' ({document})' if document else ''}"
         stuck = f"; {step.reason}" if step.word == "replace" else ""
-        text = f"  {SIGNS[step.word]} {step.title:{wide}} {_several(group)}   {why}{stuck}"
+        text = f"  {SIGNS[step.word]} {step.title:{wide}} {_several(group)}   {because}{stuck}"
+        text += f"   {place}" if place else ""
         yield Line(text, STYLES[step.word])
     yield from _rest(len(found) - len(shown), "kinds of objects")
     yield Line()
+
+
+def _decisive(step: Step, edited: Edited) -> str:
+    """Return the edited line that takes an object away; nothing where its document as a whole is another."""
+    if not edited or "" in edited.get(step.resource.document, ()):
+        return ""
+    return why((step.resource, step.before), "", edited)
 
 
 def gathered(steps: Iterable[Step], *, full: bool = False) -> list[list[Step]]:
@@ -223,11 +231,12 @@ def _rest(count: int, what: str) -> Iterator[Line]:
 
 def incomplete(targets: Mapping[str, str]) -> Iterator[Line]:
     """Warn of targets that were not read completely."""
-    for name, why in targets.items():
-        yield Line(plain(unread(name, why)), "red")
+    for name, reason in targets.items():
+        yield Line(plain(unread(name, reason)), "red")
         yield Line(f"  hint: {UNREAD}")
 
 
-def unread(name: str, why: str) -> str:
+def unread(name: str, reason: str) -> str:
     """Say what it means that a target was not read completely."""
-    return f"target {name} was not read completely, so nothing is deleted there: {why}"
+    so = "so nothing is deleted there, nor elsewhere what it may need"
+    return f"target {name} was not read completely, {so}: {reason}"

@@ -30,6 +30,7 @@ from reconciler.bound import (
     Revision,
     moved,
     needs_absence,
+    other_targets,
     read,
     recognise,
     text,
@@ -68,12 +69,13 @@ def save(bound: Bound, path: Path) -> None:
 
 def revision(root: Path, repository: Repository) -> Revision:
     """Return the commit that is checked out, and whether what was read differs from it."""
+    spec = repository.spec
     try:
         commit = open_commit(root, "HEAD")
+        found = [commit.read(PROJECT_FILE), commit.read(spec.ledger)]
+        found += commit.match((*spec.intent, *spec.facts))
     except GitError:
         return Revision()
-    spec = repository.spec
-    found = [commit.read(PROJECT_FILE), commit.read(spec.ledger), *commit.match((*spec.intent, *spec.facts))]
     shown = Folder(root, Path.cwd()).shown
     there = {shown(entry.file): entry.text for entry in found if isinstance(entry, Source)}
     here = {name: said for name, said in repository.texts.items() if said or name in there}
@@ -133,8 +135,10 @@ def _elsewhere(bound: Bound, repository: Repository) -> str:
     if bound.project != repository.project.name:
         return f"this is a plan of project {bound.project!r}, and here is {repository.project.name!r}"
     known = {target.name for target in repository.spec.targets}
-    unknown = {action.target for action in bound.plan.actions} - known
-    return f"{PROJECT_FILE} has no target {', '.join(sorted(unknown))}" if unknown else ""
+    if unknown := {action.target for action in bound.plan.actions} - known:
+        return f"{PROJECT_FILE} has no target {', '.join(sorted(unknown))}"
+    words = [f"target {name} is another now ({span})" for name, span in other_targets(bound, repository)]
+    return f"since it was made, {', '.join(words)}; plan again" if words else ""
 
 
 def _intent_holds(bound: Bound, work: Work, repository: Repository, report: Report) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from intentc.plan_text import Line, number
-from reconciler.apply import Event, Finished, Retrying, Started
 from reconciler.plan import Plan
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from reconciler.apply import Event
 
 
 def show(lines: Iterable[Line]) -> None:
@@ -62,7 +64,13 @@ class Display:
             self.progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Show one event; where nobody can be told any more, the apply goes on all the same."""
+        with suppress(OSError):
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        from reconciler.apply import Finished, Retrying, Started
+
         text = ""
         match event:
             case Started(target, phase, actions):

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from intent import documents
 from intentc.cache import remembering
 from intentc.session import Session
 from reconciler.drivers import layout
 from reconciler.drivers.base import DriverError
-from reconciler.execute import Applier
-from reconciler.lease import here
-from reconciler.local import journals
 from reconciler.prepare import Work
 from reconciler.prepare import prepare as prepare_work
 
-__all__ = ["Work", "applier", "prepare"]
+if TYPE_CHECKING:
+    from reconciler.execute import Applier
+
+__all__ = ["Work", "applier", "prepare", "user"]
 
 
 def prepare(session: Session) -> Work | None:
@@ -37,11 +36,20 @@ def prepare(session: Session) -> Work | None:
 
 def applier(root: Path, work: Work) -> Applier:
     """Return who applies, and where the journal lies: in the state folder of the user."""
-    holder = here(f"{_user()}@{socket.gethostname()}")
+    import socket
+
+    from reconciler.execute import Applier
+    from reconciler.lease import here
+    from reconciler.local import journals
+
+    holder = here(f"{user()}@{socket.gethostname()}")
     return Applier(holder, journals(root, os.environ), redact=work.redact)
 
 
-def _user() -> str:
+def user() -> str:
+    """Return the name of who runs this."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a name for its user

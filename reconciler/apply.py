@@ -286,7 +286,8 @@ def _blockers(actions: Sequence[Action]) -> dict[Id, list[Id]]:
 
 
 def _near(ids: list[Id], target: str) -> list[Id]:
-    return [found for found in ids if found[0] == target] or ids
+    here = {key for name, key in ids if name == target}
+    return [(name, key) for name, key in ids if name == target or key not in here]
 
 
 def _failed(actions: Iterable[Action], message: str, reasons: Mapping[Key, str]) -> dict[Id, Outcome]:

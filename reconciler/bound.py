@@ -1,8 +1,8 @@
 """A plan and what it is bound to: approved once, and then done exactly, or refused with what moved.
 
-Bound are the objects (as observed and as desired), and the intent behind each of them: the value at every
-place that caused it, and the leases of its documents. So a commit that has nothing to do with an object is no
-reason to refuse, and one that has is named with its line.
+Bound are the objects (as observed and as desired), the targets that hold them, and the intent behind each
+object: the value at every place that caused it, and the leases of its documents. So a commit that has nothing
+to do with an object is no reason to refuse, and one that has is named with its line.
 
 Invariant: `id` is the hash of all that the plan says. A file is what `text` writes of a plan, to the byte, or
 it is refused; so nothing in it can contradict anything else in it.
@@ -29,6 +29,7 @@ from intent.source import FieldPath, Span
 from reconciler.codec import ActionForm, Count, Digest, Form, read_action, read_place, write_action
 from reconciler.plan import Action, Plan, in_order
 from renderers.resource import canonical, digest
+from renderers.rules import Operation
 
 Value = tuple[str, FieldPath]
 """A value in intent: the subject of its document, and the path to it."""
@@ -38,6 +39,8 @@ _GONE: Final = "gone"
 """Instead of the digest of a value: there is no such document …"""
 _UNSET: Final = "unset"
 """… or it does not say the field."""
+_RESTS_ON: Final[Mapping[Operation, FieldPath]] = {"delete": (), "replace": ("metadata", "protect")}
+"""What operations that take something away rest on in the document that it belongs to."""
 _LONGEST: Final = 300
 """So much is said of what is wrong with a file."""
 HEAD_BYTES: Final = 100
@@ -69,6 +72,8 @@ class Bound:
     """Each value of intent that caused something, as it was when the plan was made."""
     leases: Mapping[str, str] = field(repr=False)
     """The id behind each lease (`OWNER POOL`) of the documents that caused something."""
+    targets: Mapping[str, str] = field(repr=False)
+    """Digest of what the project says of each target: where it is, and what it takes."""
     id: str = ""
     """Hash over all of it."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -107,9 +112,21 @@ def bind(plan: Plan, repository: Repository, revision: Revision, approvals: Mapp
     leases = {name: lease.value for name, lease in held.items() if _head(lease) in heads}
     facts = gather(repository.facts, Report()).digest
     approved = dict(sorted(approvals.items()))
-    bound = Bound(plan, repository.project.name, revision, facts, approved, values, leases)
+    targets = _targets(repository, plan)
+    bound = Bound(plan, repository.project.name, revision, facts, approved, values, leases, targets)
     content = _content(bound)
     return replace(bound, id=_hash(content), content=content)
+
+
+def other_targets(bound: Bound, repository: Repository) -> tuple[tuple[str, Span], ...]:
+    """Return the targets that are another place now, or take something else, and where that is said."""
+    now = _targets(repository, bound.plan)
+    index = {target.name: number for number, target in enumerate(repository.spec.targets)}
+    return tuple(
+        (name, repository.project.doc.span(("spec", "targets", index[name])))
+        for name, said in now.items()
+        if said != bound.targets.get(name)
+    )
 
 
 def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tuple[Moved, ...]:
@@ -168,14 +185,23 @@ def _name(value: Value) -> str:
 def _causes(action: Action, documents: Mapping[str, Intent]) -> dict[Value, Intent | None]:
     """Return the values of intent behind an action, with their documents.
 
-    What shall go rests on the document that it belonged to.
+    What shall go rests on the document that it belonged to; what is replaced, on not being protected by it.
     """
     places = dict.fromkeys((origin.intent, origin.path) for origin in action.resource.origins)
     found: dict[Value, Intent | None] = {(intent.subject, path): intent for intent, path in places}
     document = action.resource.document
-    if action.after is None and document.partition("/")[0] in KINDS:
-        found[document, ()] = documents.get(document)
+    if action.operation in _RESTS_ON and document.partition("/")[0] in KINDS:
+        found.setdefault((document, _RESTS_ON[action.operation]), documents.get(document))
     return found
+
+
+def _targets(repository: Repository, plan: Plan) -> dict[str, str]:
+    """Return a digest of what the project says of each target of a plan."""
+    named = {action.target for action in plan.actions}
+    said = {target.name: target for target in repository.spec.targets if target.name in named}
+    return {
+        name: digest(said[name].model_dump(mode="json", exclude_defaults=True))[:16] for name in sorted(said)
+    }
 
 
 def _documents(repository: Repository) -> dict[str, Intent]:
@@ -228,6 +254,7 @@ class BoundForm(Form):
     approvals: dict[str, Count]
     summary: dict[str, Any]
     leases: dict[str, str]
+    targets: dict[str, Digest]
     intent: list[ValueForm]
     actions: list[ActionForm]
 
@@ -328,6 +355,7 @@ def _content(bound: Bound) -> dict[str, Any]:
             "unchanged": plan.unchanged,
         },
         "leases": dict(bound.leases),
+        "targets": dict(bound.targets),
         "intent": [
             {"subject": subject, "path": list(path), "at": said.at, "digest": said.digest}
             for (subject, path), said in bound.values.items()
@@ -343,11 +371,13 @@ def _read(data: dict[str, Any]) -> Bound:
     actions = tuple(read_action(action, places) for action in form.actions)
     if len({action.id for action in actions}) < len(actions) or actions != in_order(actions):
         raise ValueError("its actions are not in order, or twice there")
-    if any(value not in values for action in actions if not action.after for value in _causes(action, {})):
-        raise ValueError("it does not say what its deletions rest on")
+    taking = [action for action in actions if action.operation in _RESTS_ON]
+    if any(value not in values for action in taking for value in _causes(action, {})):
+        raise ValueError("it does not say what its actions rest on")
     plan = Plan(actions, form.summary.get("unchanged", 0))
     revision = Revision(form.commit, form.dirty)
-    return Bound(plan, form.project, revision, form.facts, form.approvals, values, form.leases, form.id)
+    bound_to = form.approvals, values, form.leases, form.targets
+    return Bound(plan, form.project, revision, form.facts, *bound_to, form.id)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

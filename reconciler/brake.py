@@ -76,11 +76,10 @@ def check(
 ) -> tuple[Refusal, ...]:
     """Return what the brake refuses; `allow` maps types to how many deletions were approved over all targets.
 
-    Refused are more than `limits` allow, the last object of a type (objects that the same plan creates count
-    as staying), and whatever is protected. Views do not count.
+    Refused are more than `limits` allow, the last object of a type, and whatever is protected. What the same
+    plan creates does not count as staying: its creation may fail. Views do not count.
     """
     deleted = _count((action.target, action.before) for action in plan.actions if not action.after)
-    created = _count((action.target, action.after) for action in plan.actions if not action.before)
     guarded = [action for action in plan.actions if _takes_protected(action)]
     existing = _count(
         (name, resource) for name, seen in observed.items() for resource in seen.resources.values()
@@ -92,7 +91,7 @@ def check(
 
     def too_many(group: _Group) -> bool:
         number = deleted[group]
-        last = 0 < number >= existing[group] + created[group]
+        last = 0 < number >= existing[group]
         return last or (number > limits.few and number * 100 > existing[group] * limits.percent)
 
     refusals = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from reconciler.plan import Action, Plan
-from renderers.causes import behind
+from renderers.causes import foremost
 from renderers.changes import ABSENT, Change
 from renderers.resource import Key
 from renderers.rules import Operation
@@ -95,16 +95,18 @@ def as_json(entry: Drift) -> dict[str, Any]:
 def _drift(action: Action) -> Drift:
     kind = _KINDS[action.operation]
     fields = tuple(_fields(action)) if kind == "misconfigured" else ()
-    places = behind(action.after) if action.after is not None else ()
-    own = [origin for origin in places if origin.subject == action.resource.document]
-    place = next((str(origin.span) for origin in (*own, *places)), "")
-    return Drift(kind, action.target, action.key, action.subject, fields, place)
+    return Drift(kind, action.target, action.key, action.subject, fields, _place(action))
 
 
 def _fields(action: Action) -> Iterator[Field]:
     for change in action.changes:
-        causes = behind(action.after, change.path) if action.after is not None else ()
-        yield Field(change.path, _what(change), next((str(origin.span) for origin in causes), ""))
+        yield Field(change.path, _what(change), _place(action, change.path))
+
+
+def _place(action: Action, path: str = "") -> str:
+    """Return the line that declares an object, or a field of it."""
+    origin = foremost([action.after], path) if action.after is not None else None
+    return str(origin.span) if origin else ""
 
 
 def _what(change: Change) -> str:

@@ -41,12 +41,19 @@ _FIXED: Final = (
 )
 _LINKS: Final = 40
 """So many symbolic links are followed one after the other."""
+_LONGEST: Final = 4096
+"""Bytes that a symbolic link may hold, as in Linux."""
+_LOGIN: Final = re.compile(r"(?<=://)[^\s/@']+@")
 _PATIENCE: Final = 600.0
 """Seconds after which a call is given up: nothing may hang for ever."""
 
 
 class GitError(Exception):
-    """Git refused, or is not installed; the message is its own."""
+    """Git refused, or is not installed; the message is its own, without users and passwords of addresses."""
+
+    def __init__(self, words: str) -> None:
+        """Take the words; settings such as `url.….insteadOf` may bring secrets into them."""
+        super().__init__(_LOGIN.sub("", words))
 
 
 def git(
@@ -172,6 +179,8 @@ class Commit:
                 )
             if not blob.link:
                 return blob
+            if blob.size > _LONGEST:
+                return Unreadable(self.shown(path), "IC1001", "this link is too long to lead anywhere")
             target = _contents(self.root, [blob.hash])[blob.hash].decode("utf-8", "surrogateescape")
             place = normpath(str(PurePosixPath(place).parent / target))
         why = "cannot read this file: its symbolic link leads in a circle"
@@ -188,19 +197,23 @@ class _Blob:
 
 
 def open_commit(root: Path, revision: str, name: str = "", folder: str | None = None) -> Commit:
-    """Return the files of a commit below `folder`; GitError where the revision, or the folder in it, is none.
+    """Return the files of a commit below `folder`, without it none; GitError where there is no such revision.
 
     By default the folder is where `root` lies in its work tree; in a bare repository it is the top.
     """
     commit = commit_of(root, revision)
     below = git(root, "rev-parse", "--show-prefix").decode().rstrip("\n") if folder is None else folder
-    listing = git(root, "ls-tree", "-r", "-z", "--long", "--full-tree", f"{commit}:{below}")
+    here = [f"{below.rstrip('/')}/"] if below else []
+    listing = git(root, "ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *here)
     blobs: dict[str, _Blob] = {}
     for entry in listing.split(b"\0")[:-1]:
         about, _, path = entry.partition(b"\t")
         mode, kind, hash_, size = about.decode().split()
         if kind == "blob":
-            blobs[path.decode("utf-8", "surrogateescape")] = _Blob(hash_, int(size), mode == "120000")
+            if not size.isdecimal():
+                raise GitError(f"object {hash_} is missing or damaged")
+            name_ = path.decode("utf-8", "surrogateescape").removeprefix("".join(here))
+            blobs[name_] = _Blob(hash_, int(size), mode == "120000")
     return Commit(root, commit, name, blobs)
 
 

@@ -34,7 +34,7 @@ _LONGEST: Final = 500
 _HEAD, _MIDDLE, _TAIL = b'{"hash":"', b'","record":', b"}"
 _HEX: Final = 32
 
-Span = tuple[int, int]
+Range = tuple[int, int]
 """First and last number of a range of objects."""
 
 
@@ -57,11 +57,11 @@ class Part:
 
     target: str
     phase: int
-    actions: tuple[Span, ...]
+    actions: tuple[Range, ...]
     ended: bool
     """If not, nobody wrote down which of them were done."""
-    done: tuple[Span, ...] = ()
-    failed: tuple[tuple[str, tuple[Span, ...]], ...] = ()
+    done: tuple[Range, ...] = ()
+    failed: tuple[tuple[str, tuple[Range, ...]], ...] = ()
     """What the target said, and of which objects."""
 
 
@@ -88,8 +88,8 @@ class Run:
     @property
     def in_flight(self) -> tuple[Entry, ...]:
         """Objects that were being written when the journal ends."""
-        spans = [span for part in self.parts if not part.ended for span in part.actions]
-        return tuple(entry for first, last in spans for entry in self.entries[first : last + 1])
+        ranges = [one for part in self.parts if not part.ended for one in part.actions]
+        return tuple(entry for first, last in ranges for entry in self.entries[first : last + 1])
 
     @property
     def summary(self) -> str:
@@ -145,7 +145,7 @@ class Journal:
     def begin(self, actions: Sequence[Action]) -> None:
         """Write down that these, of one target and phase, are written from now on."""
         first = actions[0]
-        self.record({"begin": [first.target, first.phase], "actions": self._spans(actions)})
+        self.record({"begin": [first.target, first.phase], "actions": self._ranges(actions)})
 
     def end(self, outcomes: Iterable[Outcome], redact: Callable[[str], str]) -> None:
         """Write down what became of the part that one target had in one phase."""
@@ -159,9 +159,9 @@ class Journal:
         self.record(
             {
                 "end": [first.target, first.phase],
-                "done": self._spans(by_status["done"]),
-                "failed": [[text, self._spans(actions)] for text, actions in words.items()],
-                "skipped": self._spans(by_status["skipped"]),
+                "done": self._ranges(by_status["done"]),
+                "failed": [[text, self._ranges(actions)] for text, actions in words.items()],
+                "skipped": self._ranges(by_status["skipped"]),
             }
         )
 
@@ -201,14 +201,17 @@ class Journal:
     def _now(self) -> str:
         return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
-    def _spans(self, actions: Iterable[Action]) -> list[Span]:
+    def _ranges(self, actions: Iterable[Action]) -> list[Range]:
         numbers = [self.numbers[action.id] for action in actions]
         return list(_merged((number, number) for number in numbers))
 
 
 def latest(folder: Path) -> Run | None:
-    """Return the last run that was written down in a folder; None where there is none."""
-    found = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
+    """Return the last run that was written down in a folder; None where there is none to be seen."""
+    try:
+        found = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
+    except OSError:
+        return None
     return read(max(found)) if found else None
 
 
@@ -253,12 +256,12 @@ def _run(path: Path, records: Sequence[dict[str, Any]], damage: str) -> Run:
         if "begin" in record:
             target, phase = record["begin"]
             before = parts.get((target, phase), Part(target, phase, (), ended=False))
-            spans = _read_spans(record["actions"], len(entries))
-            parts[target, phase] = replace(before, actions=_merged([*before.actions, *spans]), ended=False)
+            ranges = _read_ranges(record["actions"], len(entries))
+            parts[target, phase] = replace(before, actions=_merged([*before.actions, *ranges]), ended=False)
         elif "end" in record:
             target, phase = record["end"]
-            done = _read_spans(record["done"], len(entries))
-            failed = tuple((str(why), _read_spans(spans, len(entries))) for why, spans in record["failed"])
+            done = _read_ranges(record["done"], len(entries))
+            failed = tuple((str(why), _read_ranges(ranges, len(entries))) for why, ranges in record["failed"])
             before = parts.get((target, phase), Part(target, phase, (), ended=True))
             parts[target, phase] = replace(before, ended=True, done=done, failed=failed)
     return Run(
@@ -275,17 +278,17 @@ def _run(path: Path, records: Sequence[dict[str, Any]], damage: str) -> Run:
     )
 
 
-def _read_spans(data: Any, count: int) -> tuple[Span, ...]:
-    spans = tuple((int(first), int(last)) for first, last in data)
-    if not all(0 <= first <= last < count for first, last in spans):
+def _read_ranges(data: Any, count: int) -> tuple[Range, ...]:
+    ranges = tuple((int(first), int(last)) for first, last in data)
+    if not all(0 <= first <= last < count for first, last in ranges):
         raise ValueError("a number that no object of the run has")
-    return spans
+    return ranges
 
 
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
     """Join ranges that overlap or touch."""
-    found: list[Span] = []
-    for first, last in sorted(spans):
+    found: list[Range] = []
+    for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
             found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:

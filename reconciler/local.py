@@ -15,26 +15,33 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from reconciler.journal import Unwritable
 from reconciler.secrets import SecretError
 
 _KEY_BYTES: Final = 32
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the user for what programs keep."""
+    """Return the folder of the user for what programs keep; RuntimeError where there is no home."""
     said = Path(environment.get("XDG_STATE_HOME", ""))
     return (said if said.is_absolute() else Path.home() / ".local" / "state") / "intentc"
 
 
 def journals(root: Path, environment: Mapping[str, str]) -> Path:
-    """Return the folder of the journals of a repository."""
+    """Return the folder of the journals of a repository; Unwritable where the user has no place for them."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
-    return state_folder(environment) / name / "journals"
+    try:
+        return state_folder(environment) / name / "journals"
+    except RuntimeError:
+        raise Unwritable("no place for the journal: this user has no home; set XDG_STATE_HOME") from None
 
 
 def applier_key(environment: Mapping[str, str]) -> bytes:
     """Return the key of this applier, made on first need; SecretError where it is open to others."""
-    path = _key_file(environment)
+    try:
+        path = _key_file(environment)
+    except RuntimeError:
+        raise SecretError("no place for the key: this user has no home; set INTENTC_KEY_FILE") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():

@@ -4,7 +4,8 @@ A plan is a sorted list of actions in phases. Its order is derived from which ty
 is needed is made first, what needs it later, deletions follow in the opposite order, and views come last.
 Preview and apply read the same list.
 
-Invariant: pure, and deterministic to the byte; an observation that is not complete plans no deletion.
+Invariant: pure, and deterministic to the byte; an observation that is not complete plans no deletion, neither
+of what it may have missed nor of what that may need.
 """
 
 from __future__ import annotations
@@ -131,6 +132,7 @@ def plan(
         action
         for target, resources in wanted.items()
         for action in diff(target, resources, observed[target], rules)
+        if not (action.operation == "delete" and _may_be_needed(action, observed, rules.needs))
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
     return Plan(in_order(actions), existing - _standing(actions))
@@ -197,6 +199,17 @@ def resume(approved: Plan, observed: Mapping[str, Observation]) -> tuple[Plan, t
 def in_order(actions: Iterable[Action]) -> tuple[Action, ...]:
     """Return actions in the one order that a plan has."""
     return tuple(sorted(actions, key=_order))
+
+
+def _may_be_needed(action: Action, observed: Mapping[str, Observation], needs: Needs) -> bool:
+    """Say whether another target, not read completely, may hold what needs an object.
+
+    Only what lies in different families needs each other over targets.
+    """
+    if all(seen.complete for seen in observed.values()):
+        return False
+    name = (action.key.family, action.key.type)
+    return any(name in needed and user[0] != name[0] for user, needed in needs.items())
 
 
 def _standing(actions: Iterable[Action]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from compiler.graph import Graph
 from intent.kinds.project import Target
 from intent.memory import Memory
-from intent.model import Origin
+from intent.model import Origin, holds_secret
 from intent.repository import Repository
 from reconciler.discreet import Discreet
 from reconciler.drivers import open_driver
@@ -49,7 +49,10 @@ def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | N
     """Render all, observe every target, compare; relative paths of targets start from `root`."""
     targets = repository.spec.targets
     desired, left = route(targets, protect(repository, render(graph)))
-    redact = redactor(known_values(chain.from_iterable(desired.values()), finder(root)))
+    # What is rendered refers to no secret that intent does not: then no object need be searched.
+    secret = any(holds_secret(intent.spec) for intent in repository.intents)
+    searched = chain.from_iterable(desired.values()) if secret else ()
+    redact = redactor(known_values(searched, finder(root)))
     drivers, observed = observe(targets, root, redact, memory)
     for name, driver in drivers.items():
         if driver.vault:

@@ -31,6 +31,7 @@ REFERENCE: Final = "secret"
 SEAL: Final = "sealed"
 """… and the one that its digest is put into, beside it."""
 _REFERENCE: Final = re.compile(r"(env|file|kubernetes):(.+)", re.DOTALL)
+_NESTED: Final = (dict, list)
 _MAX_BYTES: Final = 64 * 1024
 
 
@@ -45,17 +46,19 @@ def references(value: Any) -> Iterator[str]:
         if isinstance(found, str) and _REFERENCE.fullmatch(found):
             yield found
         for part in value.values():
-            if isinstance(part, dict | list):
+            if isinstance(part, _NESTED):
                 yield from references(part)
     elif isinstance(value, list):
         for part in value:
-            if isinstance(part, dict | list):
+            if isinstance(part, _NESTED):
                 yield from references(part)
 
 
 def resolve(reference: str, root: Path, environment: Mapping[str, str]) -> str:
     """Return the value behind a reference; relative files start from `root`. SecretError says why not."""
     kind, _, name = reference.partition(":")
+    if not name.isprintable():
+        raise SecretError(f"the secret {reference!a} cannot be: its name has signs that cannot be printed")
     if kind == "kubernetes":
         raise SecretError(
             f"the secret {reference} is in Kubernetes, which this applier cannot reach; use env or file"

@@ -26,8 +26,13 @@ def route(
     """Return the resources of each target, and those that no target takes."""
     taken: dict[str, list[Resource]] = {target.name: [] for target in targets}
     left: list[Resource] = []
+    known: dict[tuple[str, str], list[str]] = {}
     for resource in resources:
-        names = [target.name for target in targets if takes(target, resource.key)]
+        key = resource.key
+        names = known.get((key.family, key.scope))
+        if names is None:  # type and name have no part in it
+            names = [target.name for target in targets if takes(target, key)]
+            known[key.family, key.scope] = names
         for name in names:
             taken[name].append(resource)
         if not names:

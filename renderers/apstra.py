@@ -10,8 +10,9 @@ of its ports, and the node of a port channel, which is found by the member ports
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from compiler.elements.fabric import (
@@ -26,10 +27,10 @@ from compiler.elements.fabric import (
     Vrf,
 )
 from compiler.graph import Element, Scope
-from intent.model import Origin
+from intent.model import LazyOrigins, Origin
 from renderers.apstra_exits import exits
 from renderers.connectivity import TAG, Primitive, template, template_id
-from renderers.origins import renamed
+from renderers.origins import joined, only, renamed
 from renderers.resource import Key, Resource
 
 Type = tuple[str, str]
@@ -86,6 +87,8 @@ _SUBNET_FIELDS: Final = {
 }
 """Fields of a network, by the families that it has."""
 _WHOLE: Final = {"tagged": ("",)}
+_NAME: Final = {"name": ("policies",)}
+_DYNAMIC: Final = {"": (), "dynamic": ("",)}
 _RELAY_FIELDS: Final = {"dhcp_relay": ("dhcp_servers",)}
 _SERVER_FIELDS: Final = {"name": ("label",), "hostname": ("hostname",)}
 
@@ -148,12 +151,12 @@ def _index(place: str, fabric: Fabric, elements: tuple[Element, ...]) -> Bluepri
 
 def _zones(blueprint: Blueprint) -> Iterator[Resource]:
     relays: defaultdict[str, set[str]] = defaultdict(set)
-    causes: defaultdict[str, list[Origin]] = defaultdict(list)
+    causes: defaultdict[str, list[Sequence[Origin]]] = defaultdict(list)
     for network in blueprint.networks.values():
         if network.dhcp_relay:
             relays[network.vrf or ""].update(network.dhcp_relay)
-            several = (origin for origin in network.origins if origin.field == "dhcp_relay")
-            causes[network.vrf or ""].extend(renamed(tuple(several), _RELAY_FIELDS))
+            several = only(network.origins, ("dhcp_relay",))
+            causes[network.vrf or ""].append(renamed(several, _RELAY_FIELDS))
     for zone in blueprint.zones.values():
         targets = {"import_RTs": list(zone.import_targets), "export_RTs": list(zone.export_targets)}
         spec = {
@@ -169,7 +172,7 @@ def _zones(blueprint: Blueprint) -> Iterator[Resource]:
             "tags": [TAG],
         }
         key = blueprint.key("routing-zone", zone.name)
-        origins = (*renamed(zone.origins, _ZONE_FIELDS), *causes[zone.name])
+        origins = joined(renamed(zone.origins, _ZONE_FIELDS), *causes[zone.name])
         yield Resource(key, spec, zone.subject, (), origins)
         if blueprint.fabric.loopback_pool:
             yield _loopback_pool(zone, key, blueprint)
@@ -182,8 +185,8 @@ def _loopback_pool(zone: Vrf, key: Key, blueprint: Blueprint) -> Resource:
         "group": {"security_zone": zone.name, "name": "leaf_loopback_ips"},
         "pool_ids": [{"ip_pool": blueprint.fabric.loopback_pool}],
     }
-    origins = renamed(blueprint.fabric.origins, {"": (), "loopback_pool": ("pool_ids",)})
-    origins += renamed(zone.origins, {"name": ("",)})
+    pool = renamed(blueprint.fabric.origins, {"": (), "loopback_pool": ("pool_ids",)})
+    origins = joined(pool, renamed(zone.origins, {"name": ("",)}))
     return Resource(blueprint.key("loopback-pool", zone.name), spec, zone.subject, (key,), origins)
 
 
@@ -214,13 +217,15 @@ def _network(network: VirtualNetwork, blueprint: Blueprint) -> Resource:
     families = frozenset(subnet.family for subnet in network.subnets)
     origins = renamed(network.origins, _SUBNET_FIELDS[families])
     if bound:
-        origins += tuple(
-            Origin(f"bound_to.{index}", origin.intent, origin.path, origin.rule)
-            for index, item in enumerate(bound)
-            for origin in item.origins
-        )
+        origins = joined(origins, LazyOrigins(partial(_bound, bound)))
     needs = (blueprint.key("routing-zone", network.vrf),) if network.vrf else ()
     return Resource(blueprint.key("virtual-network", network.name), spec, network.subject, needs, origins)
+
+
+def _bound(bound: Sequence[Binding]) -> Iterator[Origin]:
+    for index, item in enumerate(bound):
+        for _, intent, path, rule in item.origins:
+            yield Origin(f"bound_to.{index}", intent, path, rule)
 
 
 def _gateway(family: str, subnets: tuple[Subnet, ...]) -> dict[str, Any]:
@@ -254,8 +259,8 @@ def _generic_system(server: Server, blueprint: Blueprint) -> Resource:
         "links": links,
         "tags": [TAG],
     }
-    origins = renamed(server.origins, _SERVER_FIELDS)
-    origins += tuple(origin for origin in server.origins if origin.field.startswith("links"))
+    links_origins = (origin for origin in server.origins if origin.field.startswith("links"))
+    origins = (*renamed(server.origins, _SERVER_FIELDS), *links_origins)
     return Resource(blueprint.key("generic-system", server.name), spec, server.subject, (), origins)
 
 
@@ -265,14 +270,13 @@ def _label(network: str, *, tagged: bool) -> str:
 
 def _templates(blueprint: Blueprint) -> Iterator[Resource]:
     """Yield the templates of networks: tagged ahead where pods come and go, else what is in use."""
-    wanted: dict[tuple[str, bool], tuple[Origin, ...]] = {
-        (name, True): renamed(network.origins, {"": (), "dynamic": ("",)})
+    wanted: dict[tuple[str, bool], Sequence[Origin]] = {
+        (name, True): renamed(network.origins, _DYNAMIC)
         for name, network in blueprint.networks.items()
         if network.dynamic
     }
     for item in (item for several in blueprint.attachments.values() for item in several):
-        several = tuple(origin for origin in item.origins if origin.field in ("", "tagged"))
-        wanted.setdefault((item.network, item.tagged), several)
+        wanted.setdefault((item.network, item.tagged), only(item.origins, ("", "tagged")))
     for name, tagged in sorted(wanted):
         network, label = blueprint.networks[name], _label(name, tagged=tagged)
         attributes = {
@@ -281,7 +285,7 @@ def _templates(blueprint: Blueprint) -> Iterator[Resource]:
         }
         spec = template(blueprint.fabric.name, label, [Primitive("AttachSingleVLAN", attributes)])
         key, needs = blueprint.key("connectivity-template", label), (blueprint.key("virtual-network", name),)
-        origins = (*renamed(network.origins, {"name": ("policies",)}), *renamed(wanted[name, tagged], _WHOLE))
+        origins = joined(renamed(network.origins, _NAME), renamed(wanted[name, tagged], _WHOLE))
         yield Resource(key, spec, network.subject, needs, origins)
 
 
@@ -290,13 +294,12 @@ def _assignments(
 ) -> Iterator[Resource]:
     """Yield, for each port, LAG and switch, the set of templates that are used there."""
     for point in sorted({*blueprint.attachments, *routed}):
-        labels: dict[str, tuple[Key, tuple[Origin, ...]]] = {}
+        labels: dict[str, tuple[Key, Sequence[Origin]]] = {}
         for item in blueprint.attachments.get(point, ()):
             label = _label(item.network, tagged=item.tagged)
             labels[label] = (blueprint.key("connectivity-template", label), item.origins)
         for resource in routed.get(point, ()):
-            several = tuple(origin for origin in resource.origins if not origin.field)
-            labels[resource.key.name] = (resource.key, several)
+            labels[resource.key.name] = (resource.key, only(resource.origins, ("",)))
         target, subject, server = _point(point, blueprint)
         spec = {
             "application_point": target,
@@ -304,16 +307,19 @@ def _assignments(
         }
         needs = tuple(key for key, _ in labels.values())
         needs += (blueprint.key("generic-system", server),) if server else ()
-        origins = tuple(
-            Origin(f"policies.{label}", origin.intent, origin.path, origin.rule)
-            for label, (_, several) in labels.items()
-            for origin in several
-            if origin.field != "reasons"
-        )
+        origins: Sequence[Origin] = LazyOrigins(partial(_assigned, labels))
         if len(point) == 1 and point[0] in blueprint.lags:
-            origins += renamed(blueprint.lags[point[0]].origins, {"": ("application_point",)})
+            lag = renamed(blueprint.lags[point[0]].origins, {"": ("application_point",)})
+            origins = joined(origins, lag)
         key = blueprint.key("assignment", _point_name(target))
         yield Resource(key, spec, subject or origins[0].intent.subject, needs, origins)
+
+
+def _assigned(labels: Mapping[str, tuple[Key, Sequence[Origin]]]) -> Iterator[Origin]:
+    for label, (_, several) in labels.items():
+        for field, intent, path, rule in several:
+            if field != "reasons":
+                yield Origin(f"policies.{label}", intent, path, rule)
 
 
 def _point_name(target: Mapping[str, Any]) -> str:

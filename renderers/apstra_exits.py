@@ -16,7 +16,7 @@ from typing import Any, Final
 from compiler.elements.fabric import ExternalLink, ExternalPeer, Fabric, StaticRoute
 from compiler.graph import Element
 from renderers.connectivity import Primitive, template
-from renderers.origins import renamed
+from renderers.origins import only, renamed
 from renderers.resource import Key, Resource
 
 _FIELDS: Final = {"connection": ("",), "zone": ("policies",), "description": ("policies",)}
@@ -91,7 +91,7 @@ def _subinterface(place: str, link: ExternalLink) -> Resource:
         "ipv6_addr_type": "numbered" if link.ipv6 else None,
         "ipv6_addr": link.ipv6,
     }
-    origins = tuple(origin for origin in link.origins if not origin.field)
+    origins = only(link.origins, ("",))
     key = Key("apstra", place, "subinterface", f"{link.switch}/{link.port}/{link.vlan}")
     return Resource(
         key, spec, link.subject, (Key("apstra", place, "assignment", f"{link.switch}/{link.port}"),), origins

@@ -22,7 +22,7 @@ from compiler.elements.overlay import (
 )
 from compiler.graph import Element, Scope
 from renderers.manifest import MANAGED_BY, OWNER
-from renderers.origins import renamed
+from renderers.origins import only, renamed
 from renderers.resource import Key, Resource
 
 FAMILY: Final = "kubernetes"
@@ -189,7 +189,7 @@ def _role(where: str, element: CalicoOverlay) -> Iterator[Resource]:
         "metadata": _metadata("ClusterRole", name),
         "rules": rules,
     }
-    origins = tuple(origin for origin in element.origins if not origin.field)
+    origins = only(element.origins, ("",))
     key = Key(FAMILY, where, "ClusterRole", name)
     yield Resource(key, role, element.subject, (), origins)
     binding = {

@@ -18,6 +18,9 @@ from renderers.resource import Key, Resource
 
 _WORD: Final = re.compile(r"[\w.:/-]+")
 
+_PART: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+"""One word of the name of a field: `nextHop` and `next_hop` have the same two."""
+
 Render = Callable[[Scope, tuple[Element, ...]], Iterable[Resource]]
 
 
@@ -26,23 +29,45 @@ class Trace:
     """One object, and those of its origins that were asked for."""
 
     resource: Resource
-    origins: tuple[Origin, ...]
+    origins: Sequence[Origin]
 
 
-def behind(resource: Resource, path: str = "") -> tuple[Origin, ...]:
+def behind(resource: Resource, path: str = "") -> Sequence[Origin]:
     """Return the origins of a field (dotted path), of what lies in it, or of the closest field around it.
 
     A field that no origin speaks of is there because the object is.
     """
     if not path:
         return resource.origins
-    inside = [origin for origin in resource.origins if _within(origin.field, path)]
-    around = [origin for origin in resource.origins if origin.field and _within(path, origin.field)]
-    near = inside or [
-        origin for origin in around if len(origin.field) == max(len(entry.field) for entry in around)
-    ]
-    whole = [origin for origin in resource.origins if not origin.field]
-    return tuple(near or whole or resource.origins)
+    closest = max((_nearness(origin.field, path) for origin in resource.origins), default=0)
+    return tuple(origin for origin in resource.origins if _nearness(origin.field, path) == closest)
+
+
+def foremost(
+    sides: Iterable[Resource], path: str = "", weigh: Callable[[Origin], int] = lambda _: 0
+) -> Origin | None:
+    """Return the origin of a field to name where there is room for one; None where no origin speaks of it.
+
+    Of all sides (an object as it shall be, and as it was): one that weighs anything, else one that does not;
+    of these the closest to the field; then the one that weighs most; then the one whose own name stands in
+    that of the field (`mtu` for `l3_mtu`), or, where all was asked for, that speaks of the whole object; then
+    one of the object's own document; then the first.
+    """
+    words = frozenset(_parts(path))
+
+    def rank(found: tuple[Resource, Origin]) -> tuple[bool, int, int, float, bool]:
+        resource, origin = found
+        near, weight = _nearness(origin.field, path), weigh(origin)
+        like = _likeness(origin, words) if path else float(not origin.field)
+        return weight > 0, near, weight, like, origin.subject == resource.document
+
+    found = [(side, origin) for side in sides for origin in side.origins if meet(origin.field, path)]
+    return max(found, key=rank)[1] if found else None
+
+
+def meet(field: str, path: str) -> bool:
+    """Say whether one of two fields holds the other, or is it."""
+    return not field or not path or _within(path, field) or _within(field, path)
 
 
 def written_at(document: Document, line: int) -> tuple[FieldPath, ...]:
@@ -63,15 +88,20 @@ def caused(
 ) -> Iterator[tuple[Trace, bool]]:
     """Yield what paths in a document cause; True where only something around them is named."""
     for resource in resources:
-        own = [origin for origin in resource.origins if origin.intent.doc is document]
-        if not own:
-            continue
-        exact = [o for o in own if any(o.path[: len(path)] == path for path in paths)]
-        around = [o for o in own if o not in exact and any(path[: len(o.path)] == o.path for path in paths)]
-        if exact:
-            yield Trace(resource, tuple(exact)), False
-        elif around:
-            yield Trace(resource, tuple(around)), True
+        origins, around = naming(resource.origins, document, paths)
+        if origins:
+            yield Trace(resource, origins), around
+
+
+def naming(
+    origins: Iterable[Origin], document: Document, paths: Sequence[FieldPath]
+) -> tuple[tuple[Origin, ...], bool]:
+    """Return the origins that name a path in a document; True where only something around it is named."""
+    own = [origin for origin in origins if origin.intent.doc is document]
+    exact = tuple(origin for origin in own if any(origin.path[: len(path)] == path for path in paths))
+    if exact:
+        return exact, False
+    return tuple(o for o in own if any(path[: len(o.path)] == o.path for path in paths)), True
 
 
 def caused_by_line(
@@ -111,7 +141,7 @@ def caused_by_line(
     return parts or tuple(element for element, _ in found if most and len(_said(element) & words) == most)
 
 
-def speaking(element: Element, line: str) -> tuple[Origin, ...]:
+def speaking(element: Element, line: str) -> Sequence[Origin]:
     """Return the origins of those fields of an element whose value stands in a line; all, where none does."""
     words = frozenset(_WORD.findall(line))
     said = [
@@ -147,6 +177,21 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(getattr(value, field.name))
     elif value is not None and not isinstance(value, bool):
         yield str(value)
+
+
+def _nearness(field: str, path: str) -> int:
+    """Say how close what a field says is to another: -1 where it says nothing of it."""
+    return min(len(field), len(path)) if meet(field, path) else -1
+
+
+def _parts(name: str) -> list[str]:
+    return [part.lower() for part in _PART.findall(name)]
+
+
+def _likeness(origin: Origin, words: frozenset[str]) -> float:
+    """Return the share of the words of a field of intent that stand in the name of a rendered field."""
+    own = _parts(next((step for step in reversed(origin.path) if isinstance(step, str)), ""))
+    return sum(part in words for part in own) / len(own) if own else 0
 
 
 def _within(path: str, field: str) -> bool:

@@ -9,7 +9,7 @@ one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final
@@ -20,6 +20,7 @@ TAG: Final = "intentc"
 """Mark of ownership on all that can carry a tag."""
 _X, _Y, _STEP_X, _STEP_Y = 290, 80, 200, 70
 """Where Apstra's editor draws the first primitive, and the distance to the next."""
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,18 @@ def template(
 ) -> dict[str, Any]:
     """Return a template with all its policies."""
     root = template_id(fabric, label)
-    steps = [(_child(root, _path(index, step)), step) for index, step in enumerate(primitives)]
     positions: dict[str, list[int]] = {}
-    below = [
-        policy for at, (own, step) in enumerate(steps) for policy in _pipeline(own, step, (at, 0), positions)
-    ]
-    batch = {
-        **_policy(root, label, "batch", {"subpolicies": [_child(own, "pipeline") for own, _ in steps]}),
-        "description": description,
-        "tags": [TAG],
-        "user_data": json.dumps({"isSausage": True, "positions": positions}, separators=(",", ":")),
-        "visible": True,
-    }
+    below: list[dict[str, Any]] = []
+    pipelines: list[str] = []
+    for index, step in enumerate(primitives):
+        several = _pipeline(_child(root, _path(index, step)), step, (index, 0), positions)
+        pipelines.append(several[0]["id"])
+        below += several
+    batch = _policy(root, label, "batch", {"subpolicies": pipelines})
+    batch["description"] = description
+    batch["tags"] = [TAG]
+    batch["user_data"] = _ENCODE({"isSausage": True, "positions": positions})
+    batch["visible"] = True
     return {"policies": [batch, *below]}
 
 
@@ -71,20 +72,23 @@ def _path(index: int, step: Primitive) -> str:
 
 def _pipeline(
     own: str, step: Primitive, place: tuple[int, int], positions: dict[str, list[int]]
-) -> Iterator[dict[str, Any]]:
-    """Yield the pipeline of a primitive, the primitive, and all below it."""
+) -> list[dict[str, Any]]:
+    """Return the pipeline of a primitive, the primitive, and all below it."""
     column, row = place
     positions[own] = [_X + _STEP_X * column, _Y + _STEP_Y * row, 1]
     children = [(_child(own, _path(index, child)), child) for index, child in enumerate(step.children)]
     second = _child(own, "batch") if children else None
     steps = {"first_subpolicy": own, "second_subpolicy": second, "resolver": None}
-    yield _policy(_child(own, "pipeline"), f"{step.name} (pipeline)", "pipeline", steps)
-    yield _policy(own, step.name, step.type, dict(step.attributes))
+    found = [
+        _policy(_child(own, "pipeline"), f"{step.name} (pipeline)", "pipeline", steps),
+        _policy(own, step.name, step.type, dict(step.attributes)),
+    ]
     if second:
         below = {"subpolicies": [_child(child, "pipeline") for child, _ in children]}
-        yield _policy(second, f"{step.name} (batch)", "batch", below)
+        found.append(_policy(second, f"{step.name} (batch)", "batch", below))
     for index, (child, primitive) in enumerate(children):
-        yield from _pipeline(child, primitive, (column + index, row + 1), positions)
+        found += _pipeline(child, primitive, (column + index, row + 1), positions)
+    return found
 
 
 def _policy(identity: str, label: str, type_: str, attributes: dict[str, Any]) -> dict[str, Any]:

@@ -68,8 +68,9 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
 
 def _plain(value: Any) -> Any:
     """Return named tuples as mappings and other tuples as lists."""
-    if isinstance(value, tuple):
-        if hasattr(value, "_asdict"):
-            return {name: _plain(item) for name, item in value._asdict().items()}
+    if not isinstance(value, tuple):
+        return value
+    names = getattr(value, "_fields", None)
+    if names is None:
         return [_plain(item) for item in value]
-    return value
+    return {name: _plain(item) for name, item in zip(names, value, strict=True)}

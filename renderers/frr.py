@@ -14,6 +14,7 @@ of their own, and whoever applies the text adds `neighbor ADDRESS password …` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from compiler.elements.fabric import (
@@ -30,7 +31,7 @@ from compiler.elements.fabric import (
     Vrf,
 )
 from compiler.graph import Element, Scope
-from intent.model import Intent, Origin
+from intent.model import Intent, LazyOrigins, Origin
 from intent.source import FieldPath
 from renderers.frr_switch import SwitchView, views
 from renderers.resource import Key, Resource
@@ -66,7 +67,8 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
             text = fill(template, **values)
             if text:
                 key = Key("frr", str(scope), type_, f"{switch}.{suffix}")
-                yield Resource(key, {"text": text}, subject, tuple(done), _origins(view, type_))
+                origins = LazyOrigins(partial(_origins, view, type_))
+                yield Resource(key, {"text": text}, subject, tuple(done), origins)
                 done.append(key)
         secrets = _secrets(view)
         if secrets:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ class Resource:
     """Stable name of what it is about, for grouping: Kind/uid, with a path below it where needed."""
     needs: tuple[Key, ...] = field(default=(), compare=False)
     """Objects without which it cannot work; if one of them fails, this one is not tried."""
-    origins: tuple[Origin, ...] = field(default=(), compare=False, repr=False)
+    origins: Sequence[Origin] = field(default=(), compare=False, repr=False)
     """The lines of intent that caused it, field by field."""
     view: bool = field(default=False, compare=False)
     """Another form of other resources (an exec file, the neutral blueprint): for people, not counted."""

@@ -9,10 +9,9 @@ from typing import Any, Final
 from compiler.elements.pods import DevicePluginResource, SriovAttachment, SriovNodePolicy
 from compiler.graph import Scope
 from intent.kinds.virtual_network import VfSettings
-from intent.model import Origin
 from renderers import ipam
 from renderers.manifest import manifest
-from renderers.origins import renamed
+from renderers.origins import joined, renamed
 from renderers.resource import Key, Resource
 
 API: Final = "sriovnetwork.openshift.io/v1"
@@ -203,11 +202,7 @@ def plugin_config(scope: Scope, cluster: str, elements: Iterable[DevicePluginRes
     if not ordered:
         return None
     text = json.dumps({"resourceList": [_entry(element) for element in ordered]}, indent=2)
-    origins = tuple(
-        Origin(origin.field, origin.intent, origin.path, origin.rule)
-        for element in ordered
-        for origin in renamed(element.origins, _PLUGIN_FIELDS)
-    )
+    origins = joined(*(renamed(element.origins, _PLUGIN_FIELDS) for element in ordered))
     subject = f"Cluster/{cluster}/sriov"
     return Resource(
         Key("kubernetes", str(scope), "ConfigMap", "/".join(PLUGIN_CONFIG)),

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 from compiler.allocated import Allocated
 from compiler.check.vfs import pods_of
-from compiler.derived.addresses import Span, block_share, clip, ends, gateway_of, hosts, node_block, share
+from compiler.derived.addresses import (
+    Span,
+    block_share,
+    clip,
+    ends,
+    gateway_of,
+    hosts,
+    node_block,
+    share,
+    shares,
+)
 from compiler.derived.attachments import pool_nics
 from compiler.derived.offers import Offer, choose, offers
 from compiler.resolve.names import pools_of
@@ -187,8 +197,7 @@ def _check_enough(
     spec, intent = offer.network.spec, offer.network.intent
     central = resolved.clusters[offer.cluster].spec.installed.ipam if spec.ipam.mode == "central" else None
     want = sum(count for _, count, _ in pods)
-    for subnet in spec.subnets:
-        item = share(spec, subnet, offer.cluster)
+    for subnet, item in zip(spec.subnets, shares(offer.network, offer.cluster, resolved), strict=True):
         have = item.size if item.span else 0
         if have < max(want, 1):
             text = f"{want} pods need an address of {subnet.cidr}, which has {have} in {offer.cluster!r}"

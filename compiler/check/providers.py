@@ -15,7 +15,7 @@ from intent.diagnostics import Related, Report
 from intent.kinds.external_connection import ExternalConnectionSpec
 from intent.kinds.fabric import FabricSpec
 from intent.model import Intent
-from intent.source import Span
+from intent.source import FieldPath, Span
 
 VN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,30}").fullmatch
 """Labels of virtual networks in Apstra."""
@@ -95,16 +95,17 @@ def _apstra_network(network: Network, resolved: Resolved, report: Report) -> Non
 
 def _even_mtu(network: Network, resolved: Resolved, report: Report) -> None:
     """Check the MTU of the gateway: the network's own, or that of the ports of each fabric."""
-    places = {network.spec.mtu: network.intent.span("spec", "mtu")} if network.spec.mtu else {}
-    for fabric in () if places else map(resolved.fabrics.__getitem__, network.fabrics):
+    said: dict[int, tuple[Intent, FieldPath]] = {}
+    if network.spec.mtu:
+        said[network.spec.mtu] = (network.intent, ("spec", "mtu"))
+    for fabric in () if said else map(resolved.fabrics.__getitem__, network.fabrics):
         if fabric.spec.provider == "apstra":
-            span = fabric.span("spec", "defaults", "portMtu")
-            places.setdefault(fabric.spec.defaults.port_mtu, span)
-    for mtu, place in places.items():
+            said.setdefault(fabric.spec.defaults.port_mtu, (fabric, ("spec", "defaults", "portMtu")))
+    for mtu, (intent, path) in said.items():
         if mtu % 2:
             report.error(
                 "IC2221",
-                place,
+                intent.span(*path),
                 f"network {network.name!r} has a gateway with MTU {mtu}, and Apstra takes even MTUs only",
                 f"use {mtu - 1}",
             )

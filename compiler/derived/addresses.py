@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from compiler.derived.memo import remembered
+from compiler.resolved import Network, Resolved
 from intent.kinds.virtual_network import Subnet, VirtualNetworkSpec
 from intent.scalars import IPAddress, IPNetwork
 
@@ -62,9 +64,9 @@ class BlockShare(NamedTuple):
 
 def hosts(cidr: IPNetwork) -> Span:
     """Return the addresses of hosts: without network and broadcast (RFC 3021 keeps both ends of a /31)."""
-    low = int(cidr.network_address)
-    high = low + (1 << (cidr.max_prefixlen - cidr.prefixlen)) - 1
-    if cidr.max_prefixlen - cidr.prefixlen < 2:  # noqa: PLR2004 -- two addresses or one: all of them are hosts
+    low, bits = int(cidr.network_address), cidr.max_prefixlen - cidr.prefixlen
+    high = low + (1 << bits) - 1
+    if bits < 2:  # noqa: PLR2004 -- two addresses or one: all of them are hosts
         return low, high
     return low + 1, high - (cidr.version == 4)  # noqa: PLR2004 -- IPv6 has no broadcast
 
@@ -79,11 +81,27 @@ def node_block(spec: VirtualNetworkSpec) -> int:
     return spec.ipam.per_node_block_size or _BLOCK
 
 
+@remembered
+def _shares(_: Resolved) -> dict[tuple[str, str], tuple[Share, ...]]:
+    """Return the shares that were asked for already, by network and cluster."""
+    return {}
+
+
+def shares(network: Network, cluster: str, resolved: Resolved) -> tuple[Share, ...]:
+    """Return what the pods of a cluster may get of a network, subnet by subnet."""
+    known, key = _shares(resolved), (network.name, cluster)
+    if key not in known:
+        known[key] = tuple(share(network.spec, subnet, cluster) for subnet in network.spec.subnets)
+    return known[key]
+
+
 def share(spec: VirtualNetworkSpec, subnet: Subnet, cluster: str) -> Share:
     """Return what the pods of a cluster may get of a subnet."""
     cidr, ipam = subnet.cidr, spec.ipam
     version, whole = cidr.version, hosts(cidr)
     gateway = gateway_of(spec, subnet)
+    if not (ipam.ranges or ipam.fixed or ipam.excludes):
+        return Share(subnet, gateway, whole, () if gateway is None else _within(int(gateway), whole))
     wanted = [whole]
     if ipam.ranges:
         inside = [
@@ -98,10 +116,15 @@ def share(spec: VirtualNetworkSpec, subnet: Subnet, cluster: str) -> Share:
     span = (wanted[0][0], max(last for _, last in wanted))
     taken = [(one[1] + 1, two[0] - 1) for one, two in pairwise(wanted)]
     if gateway is not None:
-        taken.append((int(gateway), int(gateway)))
+        number = int(gateway)
+        taken.append((number, number))
     taken += [(int(entry.address),) * 2 for entry in ipam.fixed if entry.address.version == version]
     taken += [ends(prefix) for prefix in ipam.excludes if prefix.version == version]
     return Share(subnet, gateway, span, merged(part for item in taken if (part := clip(item, span))))
+
+
+def _within(number: int, span: Span) -> tuple[Span, ...]:
+    return ((number, number),) if span[0] <= number <= span[1] else ()
 
 
 def block_share(block: IPNetwork, whole: Share | None = None) -> BlockShare:
@@ -141,6 +164,9 @@ def prefixes(span: Span, version: int) -> Iterator[str]:
     """Yield the fewest prefixes that together are a span."""
     bits = 32 if version == 4 else 128  # noqa: PLR2004 -- the two versions of IP
     low, high = span
+    if low == high:
+        yield f"{address(low, version)}/{bits}"
+        return
     while low <= high:
         size = min((low & -low).bit_length() - 1 if low else bits, (high - low + 1).bit_length() - 1)
         yield f"{address(low, version)}/{bits - size}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.derived.addresses import Share, gateway_of, node_block, share
+from compiler.derived.addresses import Share, gateway_of, node_block
+from compiler.derived.addresses import shares as shares_of
 from compiler.derived.offers import Offer, offered
 from compiler.derived.reasons import NAME, Origins
 from compiler.elements.pods import Addressing, AddressPool, Rule
@@ -24,7 +25,7 @@ def addressing(offer: Offer, resolved: Resolved) -> Addressing:
     routes = _routes(offer.network) if spec.ipam.routes else ()
     if mode == "static":
         return Addressing(mode, routes=routes)
-    shares = tuple(share(spec, subnet, offer.cluster) for subnet in spec.subnets)
+    shares = shares_of(offer.network, offer.cluster, resolved)
     if mode == "hostLocal":
         return Addressing("host-local", shares, routes=routes)
     central = resolved.clusters[offer.cluster].spec.installed.ipam or "none"

@@ -7,7 +7,8 @@ each zone that it may reach — never the targets that users added there, which 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from compiler.allocated import Allocated
@@ -22,7 +23,7 @@ from compiler.lower.border import border
 from compiler.lower.wire import wire
 from compiler.resolve.names import pools_of
 from compiler.resolved import Lag, Network, Port, Resolved, Vrf
-from intent.model import Intent, Origin
+from intent.model import Intent, LazyOrigins, Origin
 
 LEASED: Final = "leased"
 
@@ -40,34 +41,11 @@ def fabric(allocated: Allocated, name: str) -> Iterator[Element]:
 
 
 def _zone(vrf: Vrf, fabric: str, allocated: Allocated) -> Element:
-    resolved, intent = allocated.resolved, vrf.intent
-    l3vni, place = allocated.l3vni[vrf.name,], zone_place(intent)
+    resolved, l3vni = allocated.resolved, allocated.l3vni[vrf.name,]
     reached = (target(allocated.l3vni[zone,]) for zone in vrf.imports if (zone,) in allocated.l3vni)
-    networks = (
-        [allocated.resolved.networks[name] for name in vrf.networks]
-        if vrf.import_targets or vrf.export_targets
-        else []
-    )
     return blueprint.Vrf(
         subject=vrf.subject,
-        origins=(
-            Origin("name", intent, place),
-            Origin("l3vni", intent, place, LEASED),
-            *pooled("l3vni", "l3vni", _fabrics(vrf, resolved), resolved),
-            Origin("vlan", intent, place, LEASED),
-            *pooled("vlan", "vlan", (fabric,), resolved),
-            Origin("route_target", intent, place, "L3VNI:1"),
-            *pooled("route_target", "l3vni", _fabrics(vrf, resolved), resolved),
-            *_present(vrf, fabric, resolved),
-            *imported(vrf, vrf.imports, "import_targets", resolved),
-            *(origin for zone in vrf.imports for origin in _exported(resolved.vrfs[zone], resolved)),
-            *(
-                Origin(f"{way}_targets", network.intent, ("spec", "routeTargets", f"{way}s"))
-                for network in networks
-                for way in ("import", "export")
-                if getattr(network.spec.route_targets, f"{way}s")
-            ),
-        ),
+        origins=LazyOrigins(partial(_zone_origins, vrf, fabric, resolved)),
         name=vrf.name,
         l3vni=l3vni,
         vlan=allocated.zone_vlan[vrf.name, fabric],
@@ -75,6 +53,26 @@ def _zone(vrf: Vrf, fabric: str, allocated: Allocated) -> Element:
         import_targets=tuple(sorted({*reached, *vrf.import_targets})),
         export_targets=vrf.export_targets,
     )
+
+
+def _zone_origins(vrf: Vrf, fabric: str, resolved: Resolved) -> Iterator[Origin]:
+    intent, place, fabrics = vrf.intent, zone_place(vrf.intent), _fabrics(vrf, resolved)
+    yield Origin("name", intent, place)
+    yield Origin("l3vni", intent, place, LEASED)
+    yield from pooled("l3vni", "l3vni", fabrics, resolved)
+    yield Origin("vlan", intent, place, LEASED)
+    yield from pooled("vlan", "vlan", (fabric,), resolved)
+    yield Origin("route_target", intent, place, "L3VNI:1")
+    yield from pooled("route_target", "l3vni", fabrics, resolved)
+    yield from _present(vrf, fabric, resolved)
+    yield from imported(vrf, vrf.imports, "import_targets", resolved)
+    for zone in vrf.imports:
+        yield from _exported(resolved.vrfs[zone], resolved)
+    for name in vrf.networks if vrf.import_targets or vrf.export_targets else ():
+        network = resolved.networks[name]
+        for way in ("import", "export"):
+            if getattr(network.spec.route_targets, f"{way}s"):
+                yield Origin(f"{way}_targets", network.intent, ("spec", "routeTargets", f"{way}s"))
 
 
 def _fabrics(vrf: Vrf, resolved: Resolved) -> tuple[str, ...]:
@@ -113,23 +111,7 @@ def _network(network: Network, fabric: Intent, allocated: Allocated) -> Element:
     vni = allocated.vni[name,]
     return blueprint.VirtualNetwork(
         subject=intent.subject,
-        origins=(
-            Origin("name", intent, NAME),
-            *drawn(network, "vni", allocated.resolved),
-            *(origin._replace(field="route_target") for origin in drawn(network, "vni", allocated.resolved)),
-            *drawn(network, "vlan", allocated.resolved),
-            Origin("vrf", intent, zone_place(intent)),
-            *entrance(network, fabric.name, "", allocated.resolved),
-            Origin("subnets", intent, ("spec", "subnets")),
-            Origin("subnets", intent, ("spec", "gateway")),
-            Origin("mtu", intent, ("spec", "mtu"))
-            if spec.mtu
-            else Origin("mtu", fabric, ("spec", "defaults", "portMtu"), "MTU of the ports"),
-            Origin("mtu", intent, ("spec", "gateway"), "MTU of the gateway"),
-            Origin("dhcp_relay", intent, ("spec", "dhcpRelay")),
-            Origin("description", intent, ("spec", "description")),
-            Origin("dynamic", intent, ("spec", "attachments")),
-        ),
+        origins=LazyOrigins(partial(_network_origins, network, fabric, allocated.resolved)),
         name=name,
         vni=vni,
         vlan=allocated.vlan[name,],
@@ -140,6 +122,27 @@ def _network(network: Network, fabric: Intent, allocated: Allocated) -> Element:
         dhcp_relay=tuple(map(str, spec.dhcp_relay)),
         description=spec.description or "",
         dynamic=any(map(pools_of, spec.attachments)),
+    )
+
+
+def _network_origins(network: Network, fabric: Intent, resolved: Resolved) -> Origins:
+    intent = network.intent
+    return (
+        Origin("name", intent, NAME),
+        *drawn(network, "vni", resolved),
+        *(origin._replace(field="route_target") for origin in drawn(network, "vni", resolved)),
+        *drawn(network, "vlan", resolved),
+        Origin("vrf", intent, zone_place(intent)),
+        *entrance(network, fabric.name, "", resolved),
+        Origin("subnets", intent, ("spec", "subnets")),
+        Origin("subnets", intent, ("spec", "gateway")),
+        Origin("mtu", intent, ("spec", "mtu"))
+        if network.spec.mtu
+        else Origin("mtu", fabric, ("spec", "defaults", "portMtu"), "MTU of the ports"),
+        Origin("mtu", intent, ("spec", "gateway"), "MTU of the gateway"),
+        Origin("dhcp_relay", intent, ("spec", "dhcpRelay")),
+        Origin("description", intent, ("spec", "description")),
+        Origin("dynamic", intent, ("spec", "attachments")),
     )
 
 
@@ -167,16 +170,7 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
     for (name, switch, group), uses in sorted(bound.items(), key=lambda item: item[0]):
         yield blueprint.Binding(
             subject=f"{networks[name].intent.subject}/{group or switch}",
-            origins=tuple(
-                dict.fromkeys(
-                    (
-                        *_wanted(uses),
-                        *_extended(networks[name], intent, resolved),
-                        *drawn(networks[name], "vlan", allocated.resolved),
-                        *group_origins(intent, group),
-                    )
-                )
-            ),
+            origins=LazyOrigins(partial(_bound, uses, group, intent, resolved)),
             network=name,
             switch=switch or None,
             group=group or None,
@@ -188,7 +182,7 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
         lag = None if isinstance(use.point, Port) else use.point.name
         yield blueprint.Attachment(
             subject=f"{networks[use.network].intent.subject}/{place}",
-            origins=(*use.origins, *_extended(networks[use.network], intent, resolved)),
+            origins=LazyOrigins(partial(_attached, use, intent, resolved)),
             network=use.network,
             switch=port.switch if port else None,
             port=port.port if port else None,
@@ -196,6 +190,23 @@ def _joins(share: Share, intent: Intent, allocated: Allocated) -> Iterator[Eleme
             tagged=use.tagged,
             reasons=use.reasons,
         )
+
+
+def _bound(uses: list[PortUse], group: str, fabric: Intent, resolved: Resolved) -> Iterable[Origin]:
+    """Return why a leaf carries a network, with its VLAN."""
+    network = resolved.networks[uses[0].network]
+    return dict.fromkeys(
+        (
+            *_wanted(uses),
+            *_extended(network, fabric, resolved),
+            *drawn(network, "vlan", resolved),
+            *group_origins(fabric, group),
+        )
+    )
+
+
+def _attached(use: PortUse, fabric: Intent, resolved: Resolved) -> Origins:
+    return (*use.origins, *_extended(resolved.networks[use.network], fabric, resolved))
 
 
 def _wanted(uses: list[PortUse]) -> Iterator[Origin]:

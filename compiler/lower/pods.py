@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from compiler.allocated import Allocated
 from compiler.derived.offers import Leg, Offer, offers
@@ -20,7 +21,7 @@ from compiler.lower.vfs import lower_pools, policy_of, resource_of
 from compiler.lower.workloads import fixed_macs, lower_workloads
 from compiler.resolved import Network, Pool, Resolved
 from intent.kinds import virtual_network as kinds
-from intent.model import Origin, camel
+from intent.model import LazyOrigins, Origin, camel
 
 
 def lower_pods(allocated: Allocated, name: str) -> Iterator[Element]:
@@ -41,41 +42,19 @@ def lower_pods(allocated: Allocated, name: str) -> Iterator[Element]:
 
 
 def _single(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
-    pool = allocated.resolved.pools[offer.pools[0]]
-    origins = (
-        *of_offer(offer, allocated.resolved),
-        *of_vf(offer, pool, allocated.resolved),
-        *of_addresses(offer, allocated.resolved),
-    )
-    leg = Leg(offer.name, pool.name, "")
-    yield from _vfs(offer, leg, ipam, origins, allocated)
+    yield from _vfs(offer, Leg(offer.name, offer.pools[0], ""), ipam, allocated)
 
 
 def _bond(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
     """Yield the legs, which have no addresses, and the bond, which has them."""
     attachment, resolved = offer.attachment, allocated.resolved
     assert isinstance(attachment, kinds.SriovBondAttachment)  # noqa: S101 -- for the type checker
-    base = of_offer(offer, resolved)
     for leg in offer.legs:
-        yield from _vfs(
-            offer,
-            leg,
-            Addressing("none"),
-            (*base, *of_vf(offer, resolved.pools[leg.pool], resolved)),
-            allocated,
-        )
-    path = offer.path
-    intent = offer.network.intent
-    origins = (
-        *base,
-        *(Origin(field, intent, (*path, camel(field))) for field in ("mode", "fail_over_mac", "miimon")),
-        Origin("links", intent, (*path, "interface"), "named after the bond"),
-        *mtus(offer, tuple(resolved.pools[pool] for pool in offer.pools), made=False),
-        *of_addresses(offer, resolved),
-    )
+        yield from _vfs(offer, leg, Addressing("none"), allocated)
+    origins = LazyOrigins(partial(_bond_origins, offer, resolved))
     for index, namespace in enumerate(offer.namespaces):
         yield BondAttachment(
-            subject=intent.subject,
+            subject=offer.network.intent.subject,
             origins=origins,
             network=offer.network.name,
             name=offer.name,
@@ -93,15 +72,23 @@ def _bond(offer: Offer, ipam: Addressing, allocated: Allocated) -> Iterator[Elem
         )
 
 
+def _bond_origins(offer: Offer, resolved: Resolved) -> Iterator[Origin]:
+    intent, path = offer.network.intent, offer.path
+    yield from of_offer(offer, resolved)
+    for field in ("mode", "fail_over_mac", "miimon"):
+        yield Origin(field, intent, (*path, camel(field)))
+    yield Origin("links", intent, (*path, "interface"), "named after the bond")
+    yield from mtus(offer, tuple(resolved.pools[pool] for pool in offer.pools), made=False)
+    yield from of_addresses(offer, resolved)
+
+
 def _common_mtu(offer: Offer, resolved: Resolved) -> int | None:
     """Return the MTU that both legs of a bond have; None where one of them does not say."""
     said = [resolved.pools[pool].intent.spec.mtu for pool in offer.pools]
     return None if None in said else min(said)
 
 
-def _vfs(
-    offer: Offer, leg: Leg, ipam: Addressing, origins: tuple[Origin, ...], allocated: Allocated
-) -> Iterator[Element]:
+def _vfs(offer: Offer, leg: Leg, ipam: Addressing, allocated: Allocated) -> Iterator[Element]:
     """Yield the attachment of one VF, once per namespace."""
     resolved, network, settings = allocated.resolved, offer.network, offer.attachment
     assert isinstance(settings, kinds.VfSettings)  # noqa: S101 -- for the type checker
@@ -110,7 +97,7 @@ def _vfs(
     own = _own_mtu(network, pool, resolved)
     resource, policy, fabric = resource_of(pool, resolved), policy_of(pool), _fabric(network, allocated)
     fixed = fixed_macs(resolved).get((offer.cluster, network.name), ())
-    origins += fixed
+    origins = LazyOrigins(partial(_vf_origins, offer, pool, fixed, resolved))
     for index, namespace in enumerate(offer.namespaces):
         yield SriovAttachment(
             subject=network.intent.subject,
@@ -132,6 +119,15 @@ def _vfs(
         )
 
 
+def _vf_origins(offer: Offer, pool: Pool, fixed: Iterable[Origin], resolved: Resolved) -> Iterator[Origin]:
+    """Yield why a VF is as it is; the legs of a bond have no addresses."""
+    yield from of_offer(offer, resolved)
+    yield from of_vf(offer, pool, resolved)
+    if not offer.legs:
+        yield from of_addresses(offer, resolved)
+    yield from fixed
+
+
 def _own_mtu(network: Network, pool: Pool, resolved: Resolved) -> int | None:
     """Return the MTU that a VF is given in the pod, where whoever made the VF did not give it already."""
     spec = pool.intent.spec
@@ -145,7 +141,7 @@ def _own_mtu(network: Network, pool: Pool, resolved: Resolved) -> int | None:
 
 def _overlay(offer: Offer, allocated: Allocated) -> Iterator[OverlayAttachment]:
     zone = offer.network.vrf or ""
-    origins = (*of_offer(offer, allocated.resolved),)
+    origins = LazyOrigins(partial(of_offer, offer, allocated.resolved))
     for namespace in offer.namespaces:
         yield OverlayAttachment(
             subject=offer.network.intent.subject,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -36,7 +37,7 @@ class Subnet(Model):
     gateway: IP | None = None
     """Address of the gateway; the first address where the network has a gateway and none is said."""
 
-    @property
+    @cached_property
     def gateway_address(self) -> IP:
         """The gateway in force."""
         return self.gateway or self.cidr.network_address + 1

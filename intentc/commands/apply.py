@@ -1,9 +1,13 @@
-"""Make the changes of the plan, phase by phase, and read them back (exit code 1: something was not done)."""
+"""Make the changes of the plan, phase by phase, and read them back.
+
+Exit code 1: something was not done, or a target was not read completely, so more may be left to do.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,21 +53,24 @@ def run(options: argparse.Namespace) -> int:
     task = _saved(options) if options.plan else _fresh(options)
     if task is None:
         return 1
+    # A saved plan is done when what it says is done; else there may be more that nobody could see.
+    unseen = bool(task.work.incomplete) and not options.plan
     if not task.work.plan.actions:
-        return 0
+        return 1 if unseen else 0
     for refusal in task.refusals:
         _say(f"refused: {refusal.message}")
     if task.refusals:
         again = f"plan --out {options.plan}" if options.plan else "apply"
-        words = sorted({f"--allow-delete {refusal.type}={refusal.approval}" for refusal in task.refusals})
-        _say(f"  hint: if that is meant, `intentc {again} {' '.join(words)}`")
+        approvals = {**task.bound.approvals, **{found.type: found.approval for found in task.refusals}}
+        words = " ".join(f"--allow-delete {name}={number}" for name, number in sorted(approvals.items()))
+        _say(f"  hint: if that is meant, `intentc {again} {words}`")
     if task.refusals or not (options.yes or _confirmed()):
         return 1
     result = _execute(task, options.root)
     if result is None:
         return 1
     _report(result, task.work)
-    return 1 if result.failed else 0
+    return 1 if result.failed or unseen else 0
 
 
 def _fresh(options: argparse.Namespace) -> Task | None:
@@ -94,9 +101,10 @@ def _saved(options: argparse.Namespace) -> Task | None:
         return None
     bound, work = opened.bound, opened.work
     show([Line(f"what is left of the saved plan {options.plan} ({bound.id[:12]})", "bold"), Line()])
-    run_before = latest(applier(options.root, work).folder)
-    if run_before and run_before.plan == bound.id and run_before.summary:
-        _say(run_before.summary)
+    with suppress(Unwritable):  # said where something is to be written
+        run_before = latest(applier(options.root, work).folder)
+        if run_before and run_before.plan == bound.id and run_before.summary:
+            _say(run_before.summary)
     show(plan_text.incomplete(work.incomplete))
     left = review(work.plan)
     show(plan_text.lines(left, full=options.full))

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from intent.diagnostics import did_you_mean
 from intent.model import Origin
-from intentc.causes import Answer, Unanswered, answer, asked_of, changed
+from intentc.causes import Answer, Reason, Unanswered, answer, asked_of, changed
 from intentc.codes import explanations
 from intentc.plan_text import Line, number
 from intentc.review.rows import plain
@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if _CODE.fullmatch(options.what):
-        return _code(options.what)
+        return _code(options.what.upper(), options.format)
     if options.plan:
         return _from_plan(options)
     session = begin(options.root)
@@ -68,13 +68,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _code(code: str) -> int:
+def _code(code: str, form: str) -> int:
     known = explanations()
-    if code.upper() not in known:
-        hint = did_you_mean(code.upper(), known)
+    if code not in known:
+        hint = did_you_mean(code, known)
         sys.stderr.write(f"intentc: no diagnostic is called {code!r}{'; ' + hint if hint else ''}\n")
         return 1
-    sys.stdout.write(known[code.upper()])
+    if form == "json":
+        json.dump({"code": code, "text": known[code]}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.write(known[code])
     return 0
 
 
@@ -83,7 +87,7 @@ def _from_plan(options: argparse.Namespace) -> int:
     bound = load(options.plan)
     if bound is None:
         return 1
-    found = asked_of(bound.plan, options.what)
+    found = asked_of(bound.plan, options.what, options.root)
     if not found:
         sys.stderr.write(f"intentc: {options.plan} does nothing to, or because of, {options.what!r}\n")
         return 1
@@ -115,15 +119,32 @@ def _action_as_json(action: Action) -> dict[str, Any]:
 def _lines(found: Answer, *, full: bool) -> Iterator[Line]:
     yield Line(found.about, "bold")
     if found.forward:
+        yield from _scopes([one for one in found.scopes if not one.around], "causes", full=full)
         yield from _effects(found.causes, "causes", full=full)
+        yield from _scopes([one for one in found.scopes if one.around], "is part of what causes", full=full)
         yield from _effects(found.around, "is part of what causes", full=full)
-        if not (found.causes or found.around):
+        if not (found.causes or found.around or found.scopes):
             yield Line("  causes nothing that is rendered: it guides checks, or applies to nothing", "dim")
         return
     origins = [origin for cause in found.causes for origin in cause.origins]
     yield from _origins(origins)
-    if not origins:
+    for scope, reasons, _ in found.scopes:
+        yield from _origins([origin._replace(field=f"{scope}, and all that is in it") for origin in reasons])
+    if not (origins or found.scopes):
         yield Line("  no line of intent is known to cause it", "dim")
+
+
+def _scopes(reasons: Iterable[Reason], words: str, *, full: bool) -> Iterator[Line]:
+    """Name the scopes that are there for the same rules, and with them all that they hold."""
+    alike: dict[str, list[str]] = {}
+    for scope, origins, _ in reasons:
+        rules = ", ".join(dict.fromkeys(origin.rule for origin in origins if origin.rule))
+        alike.setdefault(rules, []).append(str(scope))
+    for rules, names in alike.items():
+        shown = names if full else names[:_SHOWN]
+        rest = f" and {len(names) - len(shown):,} more" if len(shown) < len(names) else ""
+        noun = "scope" if len(names) == 1 else "scopes"
+        yield Line(f"  {words} the {noun} {', '.join(shown)}{rest}{f'   ({rules})' if rules else ''}")
 
 
 def _effects(causes: tuple[Trace, ...], words: str, *, full: bool) -> Iterator[Line]:
@@ -180,7 +201,11 @@ def _as_json(found: Answer) -> dict[str, Any]:
 
     name = "causes" if found.forward else "caused_by"
     around = {"around": causes(found.around)} if found.forward else {}
-    return {"about": found.about, name: causes(found.causes), **around}
+    scopes = [
+        {"scope": str(scope), "around": wider, "origins": list(map(_origin, origins))}
+        for scope, origins, wider in found.scopes
+    ]
+    return {"about": found.about, name: causes(found.causes), **around, "scopes": scopes}
 
 
 def _origin(origin: Origin) -> dict[str, Any]:

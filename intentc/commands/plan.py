@@ -1,4 +1,7 @@
-"""Show what would change on the targets. Exit code 0: nothing, 1: error, 2: there are changes."""
+"""Show what would change on the targets.
+
+Exit code 0: nothing, 1: an error, or nothing where a target was not read completely, 2: there are changes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from intent.diagnostics import as_json as found_as_json
 from intent.kinds.project import ProjectSpec
 from intentc.review.sheet import sheet_of_plan, text
-from intentc.saved import revision, save
 from intentc.session import Session, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
-from reconciler.bound import Bound, as_json, bind, write
 from reconciler.brake import Limits, Refusal, check, read_approval
+
+if TYPE_CHECKING:
+    from reconciler.bound import Bound
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +69,13 @@ def run(options: argparse.Namespace) -> int:
     refusals = braked(session.repository.spec, work, approvals)
     bound = None
     if options.out or options.format == "json":
+        from intentc.saved import revision
+        from reconciler.bound import bind
+
         bound = bind(work.plan, session.repository, revision(session.root, session.repository), approvals)
+    # Before it is shown: a reader that goes away (`plan --out F | head`) must not cost the file.
+    if bound and options.out and not _saved(bound, options.out):
+        return 1
     if bound and options.format == "json":
         _print_json(session, work, bound, refusals)
     elif options.format == "markdown":
@@ -73,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(markdown(sheet_of_plan(session, work, refusals)))
     else:
         present(session, work, refusals, full=options.full)
-    if bound and options.out and not _saved(bound, options.out):
-        return 1
-    return 2 if work.plan.actions else 0
+    if bound and options.out:
+        _tell_saved(bound, options.out)
+    return 2 if work.plan.actions else 1 if work.incomplete else 0
 
 
 def braked(project: ProjectSpec, work: Work, approvals: Mapping[str, int]) -> tuple[Refusal, ...]:
@@ -85,6 +96,8 @@ def braked(project: ProjectSpec, work: Work, approvals: Mapping[str, int]) -> tu
 
 
 def _print_json(session: Session, work: Work, bound: Bound, refusals: tuple[Refusal, ...]) -> None:
+    from reconciler.bound import as_json, write
+
     beside = {
         "brake": [
             {"message": refusal.message, "approve": f"{refusal.type}={refusal.approval}"}
@@ -98,16 +111,21 @@ def _print_json(session: Session, work: Work, bound: Bound, refusals: tuple[Refu
 
 
 def _saved(bound: Bound, path: Path) -> bool:
+    from intentc.saved import save
+
     try:
         save(bound, path)
     except OSError as error:
         sys.stderr.write(f"intentc: cannot write {path}: {error.strerror}\n")
         return False
+    return True
+
+
+def _tell_saved(bound: Bound, path: Path) -> None:
     commit, dirty = bound.revision
     made = f", of commit {commit[:12]}{' and what is not committed' if dirty else ''}" if commit else ""
     sys.stderr.write(f"saved as {path} (plan {bound.id[:12]}{made})\n")
     sys.stderr.write(f"`intentc apply {path}` does exactly this, or refuses\n")
-    return True
 
 
 def present(session: Session, work: Work, refusals: tuple[Refusal, ...] = (), *, full: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import getpass
 import os
 import re
 import shlex
@@ -16,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import normpath
 from threading import Event as Flag
 from typing import Final
 
+from intentc.work import user
 from reconciler.apply import Event
 from reconciler.execute import Applier
 from reconciler.git import GitError
@@ -41,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--remote", required=True, metavar="URL", help="git remote: https, ssh, or a path")
     add("--branch", default="main", help="branch to follow (default: main)")
     add("--state", required=True, type=Path, metavar="DIR", help="folder for the clone, state and journals")
-    add("--folder", default="", metavar="DIR", help="where intentc.yaml lies in the repository")
+    add("--folder", type=_folder, default="", metavar="DIR", help="where intentc.yaml lies in the repository")
     add(
         "--target-root",
         type=Path,
@@ -69,6 +70,14 @@ def _seconds(text: str) -> float:
     if not 0 < number < 1e7:  # noqa: PLR2004 -- some months; refuses inf and nan as well
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return number
+
+
+def _folder(text: str) -> str:
+    """Return a folder as git names it; empty for the top."""
+    folder = normpath(text.strip("/") or ".")
+    if folder.split("/")[0] == "..":
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder inside the repository")
+    return "" if folder == "." else folder
 
 
 def _commit(text: str) -> str:
@@ -147,7 +156,7 @@ class _Process:
             health = Health(options.listen, self.pulse, self.metrics)
             stack.callback(health.close)
             self.log("info", f"health at http://{options.listen[0]}:{health.port}/livez")
-        holder = here(f"{getpass.getuser()}@{socket.gethostname()}")
+        holder = here(f"{user()}@{socket.gethostname()}")
         beside = {"remote": clone.url, "branch": clone.branch, "holder": holder}
         self.reporter = Reporter(
             self.log, options.status or state / "status.json", options.notify, beside=beside
@@ -160,7 +169,7 @@ class _Process:
         )
         settings = Settings(
             state,
-            Terms(options.folder.strip("/"), options.trust or "", options.accept_rewrite or ""),
+            Terms(options.folder, options.trust or "", options.accept_rewrite or ""),
             options.interval,
             options.drift_interval,
             correct=options.drift == "correct",
@@ -192,16 +201,16 @@ class _Process:
         """Do one turn and tell it; None where it did not come to its end."""
         try:
             turn = self.loop.turn()
+            self.reporter.turn(turn)
+            if self.metrics:
+                self.metrics.turn(turn)
         except Stopping:
             return None
         except Exception as error:  # noqa: BLE001 -- nothing may end the loop; liveness tells if it goes on
             self.log("error", place_of(error))
             return None
-        self.reporter.turn(turn)
-        if self.metrics:
-            self.metrics.turn(turn)
         self.pulse.ready = bool(turn.state.applied)
-        self.pulse.beat()
+        self.pulse.beat(self.interval)
         return turn
 
     def _pause(self, seconds: float) -> None:

@@ -82,7 +82,7 @@ overflow-wrap:anywhere}
 a{color:var(--router-edge)}
 :focus-visible{outline:2px solid var(--router-edge);outline-offset:1px}
 footer{padding:24px;color:var(--quiet);text-align:center}
-@media(max-width:700px){.lines td:last-child{display:none}}
+@media(max-width:700px){.lines td:last-child{display:none}.canvas svg{max-width:none}}
 """
 
 
@@ -217,7 +217,7 @@ def _heading(group: Group, more: str = "") -> str:
 
 def _step(step: Step, ident: str, edited: Edited, room: _Room) -> str:
     says = f"<p>{_level(step.impact.level)} {_words(step.impact.reason)}</p>"
-    at = why(step.resource, "", edited) if step.word in ("create", "delete") else ""
+    at = why((step.resource,), "", edited) if step.word in ("create", "delete") else ""
     place = f' <span class="place quiet">{_words(at)}</span>' if at else ""
     return (
         f'<div class="step" id="{ident}"><p>{_name(step)}{place}</p>{says}{_lines(step, edited, room)}</div>'

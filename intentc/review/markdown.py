@@ -184,7 +184,7 @@ def _target_fold(group: Group, _: Sheet) -> tuple[str, Iterator[list[str]]]:
 
 def _step_rows(step: Step, edited: Edited) -> Iterator[str]:
     sign = {"create": "+", "delete": "-"}.get(step.word, f"! {SIGNS[step.word]}")
-    at = why(step.resource, "", edited) if step.word in ("create", "delete") else ""
+    at = why((step.resource,), "", edited) if step.word in ("create", "delete") else ""
     head = f"{sign} {_name(step)}  [{step.impact.level}: {step.impact.reason}]"
     yield plain(f"{head}{'   ' + at if at else ''}")
     yield from (f"      {plain(row)}" for row in changes(step, edited))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from intent.diagnostics import Report
@@ -17,7 +17,8 @@ from intent.model import Origin
 from intent.source import Source
 from reconciler.manifest import emit
 from reconciler.review import Step
-from renderers.changes import ABSENT
+from renderers.causes import foremost, meet
+from renderers.changes import ABSENT, compare
 from renderers.resource import Resource
 
 _WIDTH: Final = 110
@@ -45,7 +46,7 @@ def changes(step: Step, edited: Edited = NOTHING) -> Iterator[str]:
     if step.before is None or step.after is None:
         return
     for path, old, new in _differences("", step.before.spec, step.after.spec):
-        place = why(step.after, path, edited)
+        place = why((step.after, step.before), _changed(path, old, new), edited)
         for row in _rows(path, old, new):
             yield f"{row}{'   ' + place if place else ''}"
             place = ""
@@ -53,20 +54,23 @@ def changes(step: Step, edited: Edited = NOTHING) -> Iterator[str]:
         yield step.reason
 
 
-def why(resource: Resource | None, path: str = "", edited: Edited = NOTHING) -> str:
-    """Return the line of intent behind a field: of the closest field, and best in an edited document."""
-    if resource is None:
-        return ""
+def why(sides: Iterable[Resource | None], path: str = "", edited: Edited = NOTHING) -> str:
+    """Return the line of intent behind a field of an object (as it shall be, as it was), best one edited.
 
-    def rank(origin: Origin) -> tuple[int, int, bool]:
-        near = min(len(origin.field), len(path))
-        return near, _edited(origin, edited), origin.subject == resource.document
-
-    near = [origin for origin in resource.origins if _meet(origin.field, path)]
-    if not near:
+    That an object is there at all is not said of what only decides on a field of it, unless that was edited.
+    """
+    there = [side for side in sides if side is not None]
+    best = foremost(there, path, lambda origin: _edited(origin, edited))
+    if best is None or (best.field and not path and not _edited(best, edited)):
         return ""
-    best = max(near, key=rank)
     return f"{best.span}{' (' + best.rule + ')' if best.rule else ''}"
+
+
+def _changed(path: str, old: Any, new: Any) -> str:
+    """Return the field in a list of which all that differs has the name; else the path of the list."""
+    found = [change.path for change in compare(old, new, path)]
+    names = {field.rpartition(".")[2] for field in found}
+    return found[0] if len(names) == 1 else path
 
 
 def _edited(origin: Origin, edited: Edited) -> int:
@@ -75,7 +79,7 @@ def _edited(origin: Origin, edited: Edited) -> int:
     changed = edited.get(origin.subject, ())
     if any(not other or f"{path}.".startswith(f"{other}.") for other in changed):
         return 2
-    return int(any(_meet(path, other) for other in changed))
+    return int(any(meet(path, other) for other in changed))
 
 
 def unified(step: Step, edited: Edited = NOTHING) -> Iterator[Row]:
@@ -91,10 +95,12 @@ def unified(step: Step, edited: Edited = NOTHING) -> Iterator[Row]:
         for tag, old_start, old_end, new_start, new_end in group:
             if tag != "equal":
                 yield from (
-                    ("-", text, why(step.before, path, edited)) for text, path in old[old_start:old_end]
+                    ("-", text, why((step.before,), path, edited)) for text, path in old[old_start:old_end]
                 )
-            sign = " " if tag == "equal" else "+"
-            yield from ((sign, text, why(step.after, path, edited)) for text, path in new[new_start:new_end])
+            sign, because = (" ", NOTHING) if tag == "equal" else ("+", edited)
+            yield from (
+                (sign, text, why((step.after,), path, because)) for text, path in new[new_start:new_end]
+            )
     if last and last < len(old):
         yield " ", "…", ""
 
@@ -211,8 +217,3 @@ def _written_out(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_written_out, value)) + "]"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _meet(field: str, path: str) -> bool:
-    """Say whether one of two fields holds the other."""
-    return not field or f"{path}.".startswith(f"{field}.") or field.startswith(f"{path}.")

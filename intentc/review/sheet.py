@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from intent.model import Intent
 from intentc.plan_text import UNREAD, Line, lines, number, summary, unread
 from intentc.review.rows import Edited, plain, why
-from intentc.review.sides import Side, Sides
 from intentc.session import Session
 from intentc.work import Work
 from reconciler.brake import TRAILER, Limits, Refusal, check
@@ -18,6 +17,9 @@ from reconciler.radius import Reach, reach
 from reconciler.review import Review, Step, disappearing, renames, review
 from renderers.changes import ABSENT, Change, compare
 from renderers.resource import Resource
+
+if TYPE_CHECKING:
+    from intentc.review.sides import Side, Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,10 @@ class Sheet:
         """What the deletion brake asks for; the last one says how to approve all of it."""
         if not self.refusals:
             return ()
-        flags = dict.fromkeys(f"--allow-delete {entry.type}={entry.approval}" for entry in self.refusals)
-        hint = (
-            f"if that is meant: plan with {' '.join(flags)}, or say {TRAILER}: TYPE=N in the commit message"
-        )
+        asked = dict.fromkeys(f"{entry.type}={entry.approval}" for entry in self.refusals)
+        flags = " ".join(f"--allow-delete {one}" for one in asked)
+        trailers = " and ".join(f"'{TRAILER}: {one}'" for one in asked)
+        hint = f"if that is meant: plan with {flags}, or end the commit message with {trailers}"
         notes = [Note(f"the deletion brake will refuse this: {entry.message}") for entry in self.refusals]
         return (*notes[:-1], replace(notes[-1], hint=hint))
 
@@ -138,7 +140,9 @@ def _step(step: Step, edited: Edited) -> dict[str, Any]:
         "document": step.resource.document,
         "impact": step.impact._asdict(),
         "reason": step.reason,
-        "changes": [_change(change, why(step.resource, change.path, edited)) for change in step.changes],
+        "changes": [
+            _change(change, why((step.after, step.before), change.path, edited)) for change in step.changes
+        ],
         "before": _object(step.before, whole=step.after is None),
         "after": _object(step.after, whole=step.before is None),
     }
@@ -155,7 +159,7 @@ def _object(resource: Resource | None, *, whole: bool) -> dict[str, Any] | None:
     if resource is None:
         return None
     spec = {"spec": dict(resource.spec)} if whole else {}
-    return {"name": resource.key.name, "digest": resource.digest, "at": why(resource), **spec}
+    return {"name": resource.key.name, "digest": resource.digest, "at": why((resource,)), **spec}
 
 
 def _state(side: Side) -> State | None:

@@ -79,7 +79,10 @@ class Directory:
         self.name = name
         self.memory = memory
         self.vault: Vault | None = None
-        self.root = root.resolve()
+        try:
+            self.root = root.resolve()
+        except RuntimeError:  # what Python calls links in a circle, before 3.13
+            raise PermanentError(f"{root} of target {name} leads in a circle of symbolic links") from None
         self.fence = Fence(self.root)
 
     def observe(self) -> Observation:
@@ -108,6 +111,7 @@ class Directory:
         """Write the new content of every file that changes beside the tree."""
         with _classified():
             self.fence.check(token)
+            self.fence.sweep(token)  # before anything is read, for a takeover may have broken down before it
             files = self._contents(actions)
             self._write(files, token)
         return Batch(tuple(actions), _Staged(token, files))
@@ -268,7 +272,7 @@ class Directory:
 
     def _read(self, path: str) -> bytes:
         """Return the content of a file of ours, and the start of a foreign one."""
-        with open(f"{self.root}/{path}", "rb") as stream:
+        with open(f"{self.root}/{path}", "rb", buffering=0) as stream:  # it is read once, as a whole
             start = stream.read(MARK_BYTES)
             return start + stream.read() if is_ours(start) else start
 

@@ -69,7 +69,7 @@ class Fence:
                 os.unlink(waiting)
         if taken:
             sync(self.folder)
-            self._sweep(new.token)
+            self.sweep(new.token)
         return taken
 
     def _put(self, waiting: str, expected: Lease | None, token: int) -> bool:
@@ -101,7 +101,6 @@ class Fence:
     def stage(self, token: int) -> str:
         """Make an empty folder for what waits to be moved into the tree, and return it."""
         self._make()
-        self._sweep(token)
         self.leave(token)
         staged = f"{self.folder}/staged-{token}"
         os.mkdir(staged)
@@ -153,8 +152,8 @@ class Fence:
             with suppress(FileExistsError):
                 os.mkdir(self.folder)
 
-    def _sweep(self, token: int) -> None:
-        """Remove what came with smaller tokens."""
+    def sweep(self, token: int) -> None:
+        """Remove what came with smaller tokens: from now on nothing of it gets into the tree."""
         for what, number, name in self._entries():
             if what == "swept":
                 shutil.rmtree(f"{self.folder}/{name}", ignore_errors=True)

@@ -99,9 +99,15 @@ def _decode(path: str, raw: bytes) -> dict[Key, Resource]:
     found = {resource.key: resource for resource in resources}
     if len(found) < len(resources):
         raise Damaged(f"{path}: an object is said twice")
-    if any(path_of(resource) != path for resource in resources):
+    if any(path_of(resource) != path for resource in _telling(resources)):
         raise Damaged(f"{path}: this file was moved or renamed")
     return found
+
+
+def _telling(resources: list[Resource]) -> list[Resource]:
+    """Return the objects that tell where all belong: one is enough where names have no part in it."""
+    apart = any(resource.key.family == "kubernetes" or _is_text(resource) for resource in resources)
+    return resources if apart else resources[:1]
 
 
 def key_at(raw: bytes, line: int) -> Key:
@@ -118,7 +124,8 @@ def key_at(raw: bytes, line: int) -> Key:
 
 
 def _is_text(resource: Resource) -> bool:
-    return resource.spec.keys() == {"text"} and isinstance(resource.spec["text"], str)
+    spec = resource.spec
+    return len(spec) == 1 and isinstance(spec.get("text"), str)
 
 
 @lru_cache(maxsize=1024)  # all objects of a type ask for the same file, and are thousands
@@ -210,7 +217,7 @@ def _objects(head: str, body: str) -> list[Resource]:
 
 
 def _object(family: str, scope: str, type_: str, record: dict[str, Any]) -> Resource:
-    needs = tuple(Key(*need) for need in record["needs"])
+    needs = tuple([Key(*need) for need in record["needs"]])
     key = Key(family, scope, type_, record["name"])
     view, protected = record.get("view", False), record.get("protected", False)
     return Resource(key, record["spec"], record["subject"], needs, view=view, protected=protected)

@@ -100,6 +100,13 @@ def carry_out(seen: Look, means: Means) -> Done:
         return Done(failure=place_of(error))
 
 
+def let_go(seen: Look) -> None:
+    """Close the targets that were looked at."""
+    for driver in seen.work.drivers.values():
+        with suppress(DriverError):
+            driver.close()
+
+
 def prune(journals: Path) -> None:
     """Remove all but the newest journals; their names begin with the time."""
     for path in sorted(journals.glob(f"*{SUFFIX}"))[:-_JOURNALS]:

@@ -15,16 +15,18 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
-from reconciler.git import GitError, git
+from reconciler.git import GitError, ask, git
 
-Kept = Literal["accepted", "applied"]
+Kept = Literal["accepted", "applied", "rewritten"]
 
 _PROTOCOLS: Final = ("https", "ssh", "file")
 _ENVIRONMENT: Final = {"GIT_ALLOW_PROTOCOL": ":".join(_PROTOCOLS)}
 _HEAD: Final = "refs/intentc/head"
+_SHA256: Final = 64
+"""Digits of a hash, where a repository uses SHA-256."""
 _ASKING: Final = 60.0
 """Seconds in which a remote has to say where its branch is."""
 _FETCH: Final = (
@@ -90,10 +92,10 @@ def fetch(clone: Clone) -> str | None:
     head = _asked(clone)
     if ready and head is not None and head == _ref(clone.folder, _HEAD):
         return head
-    if not ready:
-        return _renewed(clone, {}) if head else None
     if head is None:
         return None
+    if not ready:
+        return _renewed(clone, head, {})
     try:
         return _fetched(clone, clone.folder)
     except GitError:
@@ -104,17 +106,15 @@ def fetch(clone: Clone) -> str | None:
 
 def renew(clone: Clone) -> str | None:
     """Clone again beside the old clone, and put the new one in its place; GitError leaves the old one."""
-    names: tuple[Kept, ...] = ("accepted", "applied")
-    return _renewed(clone, {name: commit for name in names if (commit := kept(clone, name))})
+    names: tuple[Kept, ...] = get_args(Kept)
+    keeping = {name: commit for name in names if (commit := kept(clone, name))}
+    head = _asked(clone)
+    return _renewed(clone, head, keeping) if head else None
 
 
 def sound(clone: Clone) -> bool:
     """Say whether every object of the clone can be read."""
-    try:
-        git(clone.folder, "fsck", "--no-dangling", "--no-progress")
-    except GitError:
-        return False
-    return _ready(clone.folder)
+    return ask(clone.folder, "fsck", "--no-dangling", "--no-progress") is not None and _ready(clone.folder)
 
 
 def recover(clone: Clone) -> None:
@@ -128,8 +128,9 @@ def recover(clone: Clone) -> None:
 
 
 def tidy(clone: Clone) -> None:
-    """Pack what many fetches left, where git finds it worth the time."""
-    git(clone.folder, "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+    """Pack what many fetches left, where git finds it worth the time; unpacked, the clone is as good."""
+    with suppress(GitError):
+        git(clone.folder, "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
 
 def keep(clone: Clone, name: Kept, commit: str) -> None:
@@ -178,7 +179,8 @@ def arrived(clone: Clone, commit: str, known: Iterable[str]) -> list[tuple[str, 
 
 def message(clone: Clone, commit: str) -> str:
     """Return what a commit says."""
-    return git(clone.folder, "show", "--no-patch", "--format=%B", commit, "--").decode("utf-8", "replace")
+    words = ("show", "--no-show-signature", "--no-patch", "--format=%B")
+    return git(clone.folder, *words, commit, "--").decode("utf-8", "replace")
 
 
 def _lines(clone: Clone, *words: str) -> list[str]:
@@ -205,11 +207,13 @@ def _fetched(clone: Clone, folder: Path) -> str:
     return head
 
 
-def _renewed(clone: Clone, keeping: Mapping[Kept, str]) -> str | None:
+def _renewed(clone: Clone, asked: str, keeping: Mapping[Kept, str]) -> str:
     fresh, old = (clone.folder.with_name(f"clone.{word}") for word in ("new", "old"))
     for folder in (fresh, old):
         shutil.rmtree(folder, ignore_errors=True)
-    git(clone.folder.parent, "init", "--quiet", "--bare", "--template=", "--", str(fresh))
+    form = "sha256" if len(asked) == _SHA256 else "sha1"
+    made = ("init", "--quiet", "--bare", "--template=", f"--object-format={form}", "--", str(fresh))
+    git(clone.folder.parent, *made)
     head = _fetched(clone, fresh)
     beside = Clone(fresh, clone.url, clone.branch)
     for name, commit in keeping.items():
@@ -238,15 +242,8 @@ def _ready(folder: Path) -> bool:
 
 
 def _ref(folder: Path, name: str) -> str:
-    try:
-        return git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").decode().strip()
-    except GitError:
-        return ""
+    return (ask(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") or "").strip()
 
 
 def _exists(folder: Path, commit: str) -> bool:
-    try:
-        git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
-    except GitError:
-        return False
-    return True
+    return ask(folder, "cat-file", "-e", f"{commit}^{{commit}}") is not None

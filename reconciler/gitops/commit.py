@@ -1,7 +1,7 @@
 """The gates that a commit has to pass before anything is done for it: history, signatures, compilation.
 
-What a commit may not do by itself, it may not allow itself either: the rules on signatures and the limits of
-the deletion brake are those of the last good commit.
+What a commit may not do by itself, it may not allow itself either: the rules on signatures are those of the
+last good commit, and the limits of the deletion brake those of the last one that was applied completely.
 
 Deletions are approved by trailers in the messages of commits (`Intentc-Allow-Delete: SriovNetwork=12`). One
 step along the first parents is one change: what its commits approve of a type is the largest number among
@@ -24,7 +24,7 @@ from intent.kinds.project import ProjectSpec
 from intent.repository import Repository, open_project, open_repository
 from reconciler.brake import DEFAULT, Limits, approvals_from_trailers
 from reconciler.git import GitError, open_commit
-from reconciler.gitops.clone import Clone, arrived, follows, has, line, message
+from reconciler.gitops.clone import Clone, arrived, follows, has, line, message, sound
 from reconciler.gitops.signers import judge, rules_of
 
 
@@ -74,8 +74,8 @@ class Passed(NamedTuple):
 
     approvals: Mapping[str, int]
     """Deletions that its authors, and those of the commits before it, approve."""
-    limits: Limits | None
-    """Limits of the last good commit; None where there is none."""
+    rewritten: bool
+    """Whether it leaves commits out that were good before, with all that they approve."""
     notes: tuple[str, ...]
     """What people should know."""
 
@@ -86,26 +86,26 @@ def admit(clone: Clone, accepted: str, head: str, terms: Terms) -> Passed | Refu
     GitError where the clone cannot be read.
     """
     base = accepted if accepted and has(clone, accepted) else ""
-    named = head == terms.rewrite
-    again = f"; if that is meant, name it: --accept-rewrite {head}"
-    if accepted and not base and not named:
-        why = f"the last good commit {accepted[:12]} is gone, so {head[:12]} rewrites history{again}"
-        return Refused("rewrite", why)
-    if base and not named and not follows(clone, head, base):
-        why = f"commit {head[:12]} does not follow the last good commit {base[:12]} (a force-push){again}"
-        return Refused("rewrite", why)
+    if accepted and not base and not sound(clone):
+        raise GitError("the clone has lost objects")  # which is no rewrite, and must not look like one
+    rewritten = bool(accepted) and not (base and follows(clone, head, base))
+    if rewritten and head != terms.rewrite:
+        why = f"the last good commit {accepted[:12]} is gone, so {head[:12]} rewrites history"
+        if base:
+            why = f"commit {head[:12]} does not follow the last good commit {base[:12]} (a force-push)"
+        return Refused("rewrite", f"{why}; if that is meant, name it: --accept-rewrite {head}")
     if not base and terms.trust and not (has(clone, terms.trust) and follows(clone, head, terms.trust)):
         return Refused("trust", f"commit {head[:12]} does not follow the trusted commit {terms.trust[:12]}")
     first = base or terms.trust
     if not first:
         note = f"commit {head[:12]} is trusted, because there is none before it to judge it by"
         approvals, notes = granted(clone, "", head, {head})
-        return Passed(approvals, None, (note, *notes))
+        return Passed(approvals, rewritten, (note, *notes))
     judged = judge(clone, first, head, terms.folder)
     if judged.faults:
         return Refused("signature", f"commit {head[:12]} brings changes without signature", judged.faults)
     approvals, notes = granted(clone, base, head, judged.trusted)
-    return Passed(approvals, limits_of(clone, base, terms.folder) if base else None, notes)
+    return Passed(approvals, rewritten, notes)
 
 
 def compiled(clone: Clone, commit: str, folder: str) -> Candidate | Bad:
@@ -135,14 +135,11 @@ def place_of(error: Exception) -> str:
     return f"intentc broke ({type(error).__name__}{where}); please report this as a bug"
 
 
-def own_limits(candidate: Candidate) -> Limits:
-    """Return how much may be deleted without an approval, as the commit itself has it."""
-    brake = candidate.repository.spec.gates.deletion_brake
-    return Limits(brake.percent, brake.few)
-
-
-def limits_of(clone: Clone, commit: str, folder: str) -> Limits:
-    """Return how much may be deleted without an approval, as a commit has it."""
+def limits_for(candidate: Candidate, clone: Clone, commit: str, folder: str) -> Limits:
+    """Return how much may be deleted without an approval, as `commit` has it, else the candidate itself."""
+    if not commit or commit == candidate.commit or not has(clone, commit):
+        brake = candidate.repository.spec.gates.deletion_brake
+        return Limits(brake.percent, brake.few)
     project, _ = open_project(open_commit(clone.folder, commit, folder=folder), Report())
     if project is None:
         return DEFAULT

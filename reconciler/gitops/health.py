@@ -34,14 +34,14 @@ class Pulse:
         self.ready = False
         """Whether a turn has ended with a good commit known."""
 
-    def beat(self) -> None:
-        """Note progress."""
-        self.last = self.ticks()
+    def beat(self, rest: float = 0.0) -> None:
+        """Note progress; for `rest` seconds none is expected."""
+        self.last = self.ticks() + rest
 
     @property
     def silent(self) -> float:
-        """Seconds since the last progress."""
-        return self.ticks() - self.last
+        """Seconds without the progress that is expected."""
+        return max(0.0, self.ticks() - self.last)
 
     @property
     def alive(self) -> bool:
@@ -91,8 +91,7 @@ class Metrics:
             self.problems.labels(area).set(area in turn.state.problems)
         if turn.state.applied:
             self.commit.info({"commit": turn.state.applied})
-        if any(event.news == "applied" for event in turn.events):
-            self.applied.set(self.now())
+        self.applied.set(turn.state.applied_at)
         if turn.drifted is not None:
             self.drift.set(len(turn.drifted))
         if turn.done is not None:
@@ -147,6 +146,9 @@ class Health:
 
         class Server(ThreadingHTTPServer):
             address_family = AF_INET6 if ":" in place[0] else AF_INET
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Say nothing of a client that has gone."""
 
         self.server = Server(place, Handler)
         self.thread = Thread(target=self.server.serve_forever, name="health", daemon=True)

@@ -15,12 +15,11 @@ from dataclasses import replace
 from typing import Final
 
 from intent.diagnostics import Diagnostic
-from reconciler.brake import Limits
 from reconciler.drift import Drift, drift
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError
-from reconciler.gitops.bring import Done, Look, Means, carry_out, look, prune
-from reconciler.gitops.clone import Clone, fetch, keep, kept, recover, renew, tidy
+from reconciler.gitops.bring import Done, Look, Means, Stopping, carry_out, let_go, look, prune
+from reconciler.gitops.clone import Clone, fetch, keep, kept, recover, renew, sound, tidy
 from reconciler.gitops.commit import (
     Bad,
     Candidate,
@@ -29,7 +28,7 @@ from reconciler.gitops.commit import (
     admit,
     compiled,
     granted,
-    own_limits,
+    limits_for,
     place_of,
 )
 from reconciler.gitops.signers import judge
@@ -80,6 +79,8 @@ class Loop:
         try:
             self._step_again_if_broken()
         finally:
+            if turn.seen:
+                let_go(turn.seen)
             problems = settled(before.problems, turn.found)
             turn.events += news(before.problems, problems)
             self.state = turn.state = replace(self.state, problems=problems)
@@ -107,7 +108,8 @@ class Loop:
                 approvals, _ = granted(self.clone, applied, accepted, trusted)
             except GitError as error:
                 self.world.log("warning", f"approvals after commit {applied} are lost: {error}")
-        return State(accepted, accepted, applied, approvals)
+        rewritten = kept(self.clone, "rewritten")
+        return State(accepted, accepted, applied, approvals, (rewritten,) if rewritten else ())
 
     def _step_again_if_broken(self) -> None:
         try:
@@ -115,6 +117,7 @@ class Loop:
         except GitError as error:
             self.now.git_errors += 1
             self.world.log("warning", f"the clone cannot be read, cloning again: {error}")
+            self.judged = ""
             try:
                 renew(self.clone)
                 self._step()
@@ -128,8 +131,8 @@ class Loop:
         worked = False
         if head and head != self.state.accepted:
             if head != self.judged or due:
-                worked = self._advance(head)
-        elif head:
+                worked = self._try(head)
+        elif head and self.now.found["remote"] is None:
             self.now.found["commit"] = None
         if self.state.accepted and due and not worked:
             self._keep()
@@ -150,6 +153,23 @@ class Loop:
             return ""
         self.state = replace(self.state, head=head)
         return head
+
+    def _try(self, head: str) -> bool:
+        """Advance; whatever one commit breaks, the last good one is looked after all the same."""
+        try:
+            return self._advance(head)
+        except Stopping:
+            raise
+        except GitError as error:
+            if not sound(self.clone):
+                raise
+            why = str(error)
+        except OSError as error:
+            why = str(error.strerror)
+        except Exception as error:  # noqa: BLE001 -- a bug that one commit wakes must not stop the others
+            why = place_of(error)
+        self._hindered(head, f"commit {head[:12]} cannot be dealt with: {why}", "judge")
+        return False
 
     def _advance(self, head: str) -> bool:
         """Judge a commit and bring the targets to it; say whether they were worked on."""
@@ -174,12 +194,12 @@ class Loop:
     def _bring(self, candidate: Candidate, passed: Passed) -> bool:
         """Bring the targets to a new commit, if the brake lets it; say whether they were worked on."""
         unfinished = self.state.accepted != self.state.applied
-        approvals = dict(self.state.approvals) if unfinished else {}
+        approvals = dict(self.state.approvals) if unfinished and not passed.rewritten else {}
         for name, number in passed.approvals.items():
             approvals[name] = approvals.get(name, 0) + number
-        seen = self._look(candidate, approvals, passed.limits or own_limits(candidate))
+        seen = self._look(candidate, approvals)
         if seen is None:
-            return "commit" not in self.now.found
+            return False
         commit = candidate.commit
         if seen.refusals:
             why = f"commit {commit[:12]} needs an approval for what it deletes"
@@ -195,10 +215,12 @@ class Loop:
             self.state = before
             self._failed("the state cannot be written", ["state"])
             return True
+        if rewrites != before.rewrites:
+            keep(self.clone, "rewritten", commit)
         keep(self.clone, "accepted", commit)
         self.now.found["commit"] = None
-        self._carry_out(seen)
-        prune(self.means.applier.folder)
+        if self._carry_out(seen):
+            self.now.found["drift"] = None
         return True
 
     def _keep(self) -> None:
@@ -209,7 +231,7 @@ class Loop:
             self._later(failed=True)
             return
         finished = self.state.accepted == self.state.applied
-        seen = self._look(candidate, {} if finished else self.state.approvals, own_limits(candidate))
+        seen = self._look(candidate, {} if finished else self.state.approvals)
         if seen is None:
             return
         drifted = drift(seen.work.plan) if finished else ()
@@ -236,8 +258,9 @@ class Loop:
         if seen.work.plan.actions:
             done = self.now.done = carry_out(seen, self.means)
             self.now.applying = self.world.ticks() - begun
+            prune(self.means.applier.folder)
         if done.failure:
-            self._failed(done.failure, [done.failure if done.held else "held"])
+            self._failed(done.failure, ["begin" if done.held else "held"])
             return False
         if left := done.result.failed:
             commit, total = seen.candidate.commit, len(done.result.outcomes)
@@ -257,24 +280,32 @@ class Loop:
         self._later()
         commit = self.state.accepted
         if commit != self.state.applied:
-            self.state = replace(self.state, applied=commit, approvals={})
-            keep(self.clone, "applied", commit)
-            tidy(self.clone)
+            self.state = replace(self.state, applied=commit, applied_at=self.world.now(), approvals={})
             count = sum(seen.work.plan.counts.values())
             self._tell("applied", f"commit {commit[:12]}, with {count:,} objects changed")
+            keep(self.clone, "applied", commit)
+            tidy(self.clone)
         return True
 
-    def _look(self, candidate: Candidate, approvals: Mapping[str, int], limits: Limits) -> Look | None:
+    def _look(self, candidate: Candidate, approvals: Mapping[str, int]) -> Look | None:
         """Observe and plan; None, with the problem noted, where that is not possible."""
+        if self.now.seen:
+            let_go(self.now.seen)
+        before = self.state.applied or self.state.accepted
+        limits = limits_for(candidate, self.clone, before, self.settings.terms.folder)
+        new = candidate.commit != self.state.accepted
         try:
             seen = self.now.seen = look(candidate, self.means, approvals, limits)
         except DriverError as error:
-            self._failed(f"a target is out of reach: {error}", ["reach"])
+            why = f"a target is out of reach: {error}"
+            if new:
+                self._hindered(candidate.commit, f"commit {candidate.commit[:12]}: {why}", "reach")
+            else:
+                self._failed(why, ["reach"])
             return None
         except (GitError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 -- a bug that one commit wakes must not stop the others
-            new = candidate.commit != self.state.accepted
             self._bad(Bad(candidate.commit, broken=place_of(error)), "commit" if new else "apply")
             self._later(failed=True)
             return None
@@ -304,6 +335,11 @@ class Loop:
         self._wrong("apply", "failed", why, key=key, commit=commit, details=details)
         self._later(failed=True)
 
+    def _hindered(self, commit: str, why: str, key: str) -> None:
+        """Note what keeps a new commit from being applied and is perhaps no fault of it."""
+        self._wrong("commit", "failed", why, key=[key], commit=commit)
+        self._later(failed=True)
+
     def _wrong(
         self,
         area: Area,
@@ -319,11 +355,13 @@ class Loop:
 
     def _later(self, *, failed: bool = False) -> None:
         """Say when the targets are looked at again: sooner after a failure, and then ever later."""
-        wait = self.settings.look
+        now, wait = self.world.ticks(), self.settings.look
         if failed:
             self.failures += 1
             wait = min(self.settings.interval * 2 ** min(self.failures, 20), wait)
-        self.look_at = self.world.ticks() + wait
+            if self.look_at > now:
+                wait = min(wait, self.look_at - now)
+        self.look_at = now + wait
 
     def _tell(self, what: News, message: str, details: Iterable[str] = ()) -> None:
         self.now.events.append(Event(what, message, self.state.accepted, tuple(details)))

@@ -93,6 +93,7 @@ def status(turn: Turn) -> dict[str, Any]:
         "head": state.head or None,
         "accepted": state.accepted or None,
         "applied": state.applied or None,
+        "appliedAt": iso(state.applied_at) if state.applied_at else None,
         "problems": [{"area": area, **_problem(entry)} for area, entry in state.problems.items()],
         "turn": {"outcome": turn.outcome, "seconds": round(turn.seconds, 3)},
     }

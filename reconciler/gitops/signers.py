@@ -4,8 +4,9 @@ The rules stand in intentc.yaml (`gates.signers`), and those of the commit befor
 can weaken the gate that it has to pass. History is followed along the first parents: all that one step brings
 in is judged by the rules of the commit before the step, so it does not matter how often somebody looks.
 
-A merge changes a file where it holds something else than git itself would have merged. The rules are guarded
-too: where no pattern names them, each file of keys by its own rule, and intentc.yaml by the first one.
+A merge changes a file where it holds something else than git itself would have merged, or where git guessed a
+rename, since that carries what was changed in an open place into a guarded one. The rules are guarded too:
+where no pattern names them, each file of keys by its own rule, and intentc.yaml by the first one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import normpath
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
@@ -72,8 +74,21 @@ def rules_of(files: Commit, report: Report) -> tuple[Rule, ...] | None:
         elif files.is_link(PROJECT_FILE):
             hint = "commit intentc.yaml as a regular file"
             report.error("IC4001", place, "intentc.yaml with gates.signers cannot be a link", hint)
+        for index, pattern in enumerate(says.paths):
+            place = project.span("spec", "gates", "signers", number, "paths", index)
+            if hint := _aimless(files, pattern):
+                report.error("IC4002", place, f"{pattern!r} names no file, so nothing would be guarded", hint)
         found.append(Rule(says, source.text if isinstance(source, Source) else ""))
     return None if report.failed else tuple(found)
+
+
+def _aimless(files: Commit, pattern: str) -> str:
+    """Say what to write instead of a pattern that can never name a file; "" for one that can."""
+    if normpath(pattern) != pattern:
+        return "write paths relative to intentc.yaml, such as core/**"
+    if any(name.startswith(f"{pattern}/") for name in files.blobs):
+        return f"for all that is below this folder write {pattern}/**"
+    return ""
 
 
 def judge(clone: Clone, base: str, head: str, folder: str) -> Judgement:
@@ -112,14 +127,27 @@ def _changed(clone: Clone, commit: str, parents: int, folder: str) -> list[str]:
     plain = ("--no-renames", "--name-only", "-z")
     words: tuple[str, ...]
     if parents == 2:  # noqa: PLR2004 -- a merge of two, which git can do again
-        words = ("show", "--remerge-diff", "--format=", "--ignore-submodules=none", *plain, commit, "--")
+        merged = ("show", "--no-show-signature", "--remerge-diff", "--format=", "--ignore-submodules=none")
+        words = (*merged, *plain, commit, "--")
     elif parents < 2:  # noqa: PLR2004 -- an ordinary commit, or the first one
         words = ("diff-tree", "-r", "--root", "--no-commit-id", *plain, commit, "--")
     else:
-        words = ("diff-tree", "-r", *plain, f"{commit}^1", commit, "--")
-    names = git(clone.folder, *words).decode("utf-8", "backslashreplace").split("\0")
+        words = ("diff-tree", "-r", "-m", "--no-commit-id", *plain, commit, "--")
+    names = {*_parts(clone, *words), *(_carried(clone, commit) if parents == 2 else ())}  # noqa: PLR2004 -- as above
     below = f"{folder}/" if folder else ""
     return sorted({name.removeprefix(below) for name in names if name and name.startswith(below)})
+
+
+def _carried(clone: Clone, commit: str) -> Iterator[str]:
+    """Yield the files that a merge has otherwise than all its parents, of which one has none: renames."""
+    entries = _parts(clone, "diff-tree", "-r", "-c", "-z", "--raw", "--no-renames", "--no-commit-id", commit)
+    for about, name in zip(entries[::2], entries[1::2], strict=False):
+        if "A" in about.rpartition(" ")[2]:
+            yield name
+
+
+def _parts(clone: Clone, *words: str) -> list[str]:
+    return git(clone.folder, *words).decode("utf-8", "surrogateescape").split("\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +219,10 @@ def _verifier(clone: Clone, rules: Sequence[Rule]) -> Iterator[_Verifier]:
 def _import(home: Path) -> None:
     """Fill a keyring; keys that cannot be read are none."""
     command = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--no-autostart", "--import", "keys"]
-    subprocess.run(command, cwd=home, capture_output=True, check=False, timeout=60)
+    try:
+        subprocess.run(command, cwd=home, capture_output=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise GitError("signatures cannot be verified: gpg did not read the keys within 60 s") from error
 
 
 def _home(home: Path) -> Mapping[str, str]:

@@ -30,6 +30,8 @@ FORMAT: Final = "intentc-state/1"
 _WORST: Final[tuple[Word, ...]] = ("failed", "refused", "bad-commit", "unreachable", "drift")
 _DETAILS: Final = 100
 """So many details of a problem are kept."""
+_LENGTH: Final = 2000
+"""So many characters of a line are kept: a remote says what it likes."""
 
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")]
 
@@ -65,6 +67,8 @@ class State:
     rewrites: tuple[Commit, ...] = ()
     """Rewritten heads that were accepted by name: each name counts once."""
     problems: Mapping[Area, Problem] = field(default_factory=dict)
+    applied_at: float = 0.0
+    """When `applied` was reached, in seconds since 1970; 0 where that is not known any more."""
 
     @property
     def worst(self) -> Word | None:
@@ -96,11 +100,16 @@ def problem(
     details: Iterable[str] = (),
 ) -> Problem:
     """Return a problem; `key` says what makes it another one, and is the line for people by default."""
-    line = " ".join(why.split())
-    named = digest([word, commit, sorted(key) or line])
-    found = list(details)
+    line = _text(" ".join(why.split()))
+    named = digest([word, commit, [_text(part) for part in sorted(key)] or line])
+    found = list(map(_text, details))
     more = [f"and {len(found) - _DETAILS} more"] if len(found) > _DETAILS else []
     return Problem(word, line, now, named, commit, (*found[:_DETAILS], *more))
+
+
+def _text(text: str) -> str:
+    """Make a line storable: names of files are bytes, and need not be UTF-8."""
+    return text[:_LENGTH].encode("utf-8", "backslashreplace").decode()
 
 
 def settled(before: Mapping[Area, Problem], after: Mapping[Area, Problem | None]) -> dict[Area, Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,10 +120,11 @@ def test_the_brake_stops_a_mass_deletion_until_it_is_approved(
     cluster.write_text(text[: text.index("  srv6:")])
     assert run(["ledger", "update"]) == 0
     capsys.readouterr()
-    assert run(["apply", "--yes"]) == 1
+    assert run(["apply", "--yes", "--allow-delete", "policy=99"]) == 1
     refused = capsys.readouterr().err
     assert "refused: the plan deletes" in refused
     (hint,) = [line for line in refused.splitlines() if line.startswith("  hint: ")]
+    assert " --allow-delete policy=99" in hint
     approvals = hint.partition("`intentc apply ")[2].partition("`")[0].split()
     assert run(["apply", "--yes", *approvals]) == 0
     assert run(["plan"]) == 0
@@ -185,6 +187,34 @@ def test_an_apply_that_fails_does_not_say_that_it_was_verified(
     assert shown.out.splitlines()[-2:] == ["applied 0 of 30", "`intentc plan` shows what is left"]
     assert shown.err.count("\nfailed: ") <= 20
     assert "\n\n" not in shown.err
+
+
+def test_nothing_to_do_is_not_said_of_what_was_not_read(repository: Path) -> None:
+    assert run(["apply", "--yes"]) == run(["plan"]) == 0
+    name = "rendered/vpp/node/edge/worker-1/%s.jsonl"
+    (repository / (name % "copy")).write_text((repository / (name % "table")).read_text())
+    assert run(["plan"]) == run(["apply", "--yes"]) == 1
+    (repository / (name % "table")).unlink()
+    assert run(["plan"]) == 2
+    assert run(["apply", "--yes"]) == 1
+    (repository / (name % "copy")).unlink()
+    assert run(["plan"]) == 0
+
+
+def test_an_apply_goes_on_when_nobody_listens_any_more(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who leaves the pager has not asked to leave the network half changed."""
+
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Gone())
+        assert run(["apply", "--yes"]) == 0
+    assert (repository / "rendered").is_dir()
+    assert run(["plan"]) == 0
 
 
 def test_plan_json_says_what_the_text_says_beside_the_plan(
@@ -263,3 +293,31 @@ def test_freed_leases_go_only_when_the_targets_are_as_wanted(
     assert " freed" not in lock.read_text()
     assert run(["plan"]) == 0
     assert run(["ledger", "update", "--check"]) == 0
+
+
+def test_the_repository_is_a_folder(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["-C", "intentc.yaml", "plan"], ["plan", "-C", str(repository / "intentc.yaml")]):
+        with pytest.raises(SystemExit) as stop:
+            run(words)
+        assert stop.value.code == 1
+        assert "is a file; name the folder that it lies in" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", [["plan"], ["schema"], ["explain", "IC2001"], ["render"]])
+def test_a_full_disk_behind_standard_output_is_no_traceback(command: list[str]) -> None:
+    words = [sys.executable, "-m", "intentc", *command]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

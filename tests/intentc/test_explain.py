@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -108,6 +109,32 @@ def test_a_place_an_object_and_a_document_are_understood(
     assert "causes 2 objects" in capsys.readouterr().out
 
 
+def test_a_code_is_explained_to_machines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "ic2001", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["code"] == "IC2001"
+    assert "reference to nothing" in told["text"]
+
+
+def test_a_file_with_an_unprintable_name_can_be_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "repo"
+    shutil.copytree(EXAMPLES / "upf-sriov", root, ignore=shutil.ignore_patterns("rendered"))
+    name = os.fsdecode(b"intent/w\xff.yaml")
+    (root / "intent/workloads.yaml").rename(root / name)
+    line = (root / name).read_text().splitlines().index("  preProvision: true") + 1
+    for folder, place in (
+        (root, name),
+        (root, "intent/w\\udcff.yaml"),
+        (tmp_path, name),
+        (root, str(root / name)),
+    ):
+        monkeypatch.chdir(folder)
+        assert run(["-C", str(root), "explain", f"{place}:{line}"]) == 0, capsys.readouterr().err
+        assert "w\\udcff.yaml:21: spec.preProvision of Workload/upf\n" in capsys.readouterr().out
+
+
 def test_what_cannot_be_answered_says_why(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (example / "notes.txt").write_text("mine\n")
     (example / "rendered" / "alien.conf").write_text("! mine\n")
@@ -118,9 +145,87 @@ def test_what_cannot_be_answered_says_why(example: Path, capsys: pytest.CaptureF
         "rendered/alien.conf:1": "neither a file of intent nor one that intentc rendered",
         "nobody": "nothing is called 'nobody'",
         "vpp:node/x:policy:none": "nothing is called",
+        "intentc.yaml": "intentc.yaml is a file; name a line of it: intentc.yaml:1",
+        "intentc.yaml:999": "intentc.yaml has ",
+        "intentc.lock:3": "line 3 belongs to no object\n",
     }.items():
         assert run(["explain", question]) == 1, question
         assert words in capsys.readouterr().err, question
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Clustr/edge", "did you mean 'Cluster/edge'?"),
+        ("SRv6Policy/east-to-wst", "did you mean 'SRv6Policy/east-to-west'?"),
+    ],
+)
+def test_the_closest_document_is_proposed(
+    question: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "two-datacentres")
+    assert run(["explain", question]) == 1
+    assert words in capsys.readouterr().err
+
+
+def place(file: str, text: str) -> str:
+    """Return FILE:LINE of the first line that begins with a text."""
+    lines = Path(file).read_text().splitlines()
+    return f"{file}:{1 + next(at for at, line in enumerate(lines) if line.startswith(text))}"
+
+
+def test_what_holds_for_a_whole_scope_is_told_in_both_directions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "two-datacentres")
+
+    def told(question: str) -> str:
+        assert run(["explain", question]) == 0, question
+        return capsys.readouterr().out
+
+    nodes = ", ".join(f"node/edge/{side}-{number}" for side in ("east", "west") for number in (1, 2, 3))
+    chosen = place("intent/edge.yaml", "  nodes:")
+    assert f"  causes the scopes {nodes}   (nodes of cluster edge)\n" in told(chosen)
+    inside = place("intent/edge.yaml", "    matchLabels:")
+    assert f"  is part of what causes the scopes {nodes}   (nodes of cluster edge)\n" in told(inside)
+    dataplane = told(place("intent/edge.yaml", "  dataplane:"))
+    assert f"causes the scopes {nodes}\n" in dataplane, "nothing else names it"
+    assert "causes nothing" not in dataplane
+    assert "causes the scope router/a1\n" in told(place("intent/underlay.yaml", "    - name: a1"))
+
+    for question in ("vpp:node/edge/west-3:encap:source", "node/edge/west-3"):
+        answer = told(question)
+        reasons = answer[answer.index("  node/edge/west-3, and all that is in it\n") :]
+        assert f"{chosen}:3  spec.nodes of Cluster/edge   (nodes of cluster edge)" in reasons
+        assert "metadata.name of Node/west-3   (node of cluster edge)" in reasons
+
+    assert run(["explain", chosen, "--format", "json"]) == 0
+    scopes = json.loads(capsys.readouterr().out)["scopes"]
+    assert [entry["scope"] for entry in scopes] == nodes.split(", ")
+    assert {entry["around"] for entry in scopes} == {False}
+    assert scopes[0]["origins"][0]["path"] == ["spec", "nodes"]
+
+
+def test_a_scope_in_which_nothing_is_rendered_is_caused_by_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "upf-sriov")
+    assert run(["explain", place("intent/cluster.yaml", "  dataplane:")]) == 0
+    assert "causes nothing that is rendered" in capsys.readouterr().out
+
+
+def test_what_says_what_a_document_is_stands_for_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "two-datacentres")
+    answers = set()
+    for line in ("apiVersion:", "kind:"):
+        assert run(["explain", place("intent/underlay.yaml", line)]) == 0
+        told = capsys.readouterr().out
+        assert ": the whole document of Underlay/core\n" in told
+        answers.add(told.partition("\n")[2])
+    assert len(answers) == 1
+    assert "causes the scopes router/a1" in answers.pop()
 
 
 def test_a_rendered_object_that_intent_no_longer_makes_is_told(
@@ -159,6 +264,12 @@ def test_a_saved_plan_explains_its_actions(
     assert run(["explain", f"intent/networks.yaml:{line}", "--plan", "plan.json", "--format", "json"]) == 0
     actions = json.loads(capsys.readouterr().out)
     assert {entry["key"]["family"] for entry in actions} >= {"kubernetes", "apstra"}
+    monkeypatch.chdir(tmp_path)
+    for file in ("intent/networks.yaml", "repo/intent/networks.yaml", str(networks)):
+        asked = ["-C", "repo", "explain", f"{file}:{line}", "--plan", "repo/plan.json", "--format", "json"]
+        assert run(asked) == 0
+        assert json.loads(capsys.readouterr().out) == actions
+    monkeypatch.chdir(root)
     assert run(["explain", "nobody", "--plan", "plan.json"]) == 1
     assert "does nothing to, or because of, 'nobody'" in capsys.readouterr().err
     assert run(["explain", "n4", "--plan", "nowhere.json"]) == 1

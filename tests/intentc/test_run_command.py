@@ -96,6 +96,7 @@ def test_one_turn_has_an_exit_code(
         ["--interval", "nan"],
         ["--listen", "9090"],
         ["--listen", "x:99999"],
+        ["--folder", "../x"],
     ],
 )
 def test_what_is_asked_for_wrongly_is_refused(
@@ -107,6 +108,32 @@ def test_what_is_asked_for_wrongly_is_refused(
         code = int(str(stop.code))
     assert code == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", [".", "/", "./", "intent/.."])
+def test_the_top_has_many_names(words: list[str], folder: str) -> None:
+    assert run([*words, "--once", "--folder", folder]) == 0
+
+
+def test_a_container_may_have_no_name_for_its_user(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert run([*words, "--once"]) == 0
+
+
+def test_a_report_that_breaks_does_not_end_the_loop(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaking(*_: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr("reconciler.gitops.report.Reporter.turn", breaking)
+    assert run([*words, "--once"]) == 1
+    said = capsys.readouterr().err
+    assert "intentc broke (KeyError" in said
+    assert "secret" not in said
 
 
 def start(words: list[str], *more: str) -> subprocess.Popen[str]:

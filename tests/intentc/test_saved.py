@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -42,6 +43,19 @@ def files(root: Path) -> dict[str, str]:
     """Return what is rendered, without what the target keeps for itself."""
     found = sorted((root / "rendered").rglob("*"))
     return {str(path): path.read_text() for path in found if path.is_file() and ".intentc" not in path.parts}
+
+
+def test_a_plan_is_saved_even_if_nobody_reads_on(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "plan.json").unlink()
+    with monkeypatch.context() as patched:
+
+        def gone(*_: object, **__: object) -> None:
+            raise BrokenPipeError
+
+        patched.setattr("intentc.commands.plan.show", gone)
+        patched.setattr("sys.stderr", io.StringIO())
+        run(["plan", "--out", "plan.json"])
+    assert run(["apply", "plan.json", "--yes"]) == 0
 
 
 @pytest.mark.usefixtures("repository")
@@ -130,8 +144,10 @@ def test_a_plan_changed_by_hand_is_refused(repository: Path, capsys: Capture) ->
 def test_files_that_cannot_be_read_or_written(capsys: Capture) -> None:
     assert run(["apply", "missing.json", "--yes"]) == 1
     assert "cannot read missing.json" in capsys.readouterr().err
-    assert run(["plan", "--out", "missing/plan.json"]) == 1
-    assert "cannot write" in capsys.readouterr().err
+    for name in ("missing/plan.json", ".", "/", "", "intent"):
+        assert run(["plan", "--out", name]) == 1
+        assert "cannot write" in capsys.readouterr().err
+    assert not Path("intent.new").exists()
 
 
 def test_what_is_no_file_is_refused_at_once(repository: Path, capsys: Capture) -> None:
@@ -157,6 +173,26 @@ def test_a_target_that_is_gone_is_named(repository: Path, capsys: Capture) -> No
     project.write_text(project.read_text().replace("spec: {}", "spec:\n  targets: [{name: other}]"))
     assert run(["apply", "plan.json", "--yes"]) == 1
     assert "no target default" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("now", ["{name: default, path: other}", "{name: default, families: [vpp]}"])
+def test_a_target_that_is_another_now_is_named(repository: Path, capsys: Capture, now: str) -> None:
+    """What was approved for one place is not done in another."""
+    project = repository / "intentc.yaml"
+    project.write_text(project.read_text().replace("spec: {}", f"spec:\n  targets:\n    - {now}"))
+    before = files(repository)
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    line = project.read_text().splitlines().index(f"    - {now}") + 1
+    assert f"target default is another now (intentc.yaml:{line}:7); plan again" in capsys.readouterr().err
+    assert files(repository) == before
+    assert not (repository / "other").exists()
+
+
+def test_another_target_beside_it_is_no_reason_to_refuse(repository: Path) -> None:
+    change(
+        repository / "intentc.yaml", "spec: {}", "spec: {targets: [{name: more, path: m}, {name: default}]}"
+    )
+    assert run(["apply", "plan.json", "--yes"]) == 0
 
 
 def test_a_broken_project_is_explained(repository: Path, capsys: Capture) -> None:
@@ -227,6 +263,33 @@ def test_a_plan_is_applied_on_another_machine(
         for root in (repository, other)
     )
     assert here == there
+
+
+def test_a_git_repository_that_lost_an_object_names_no_commit(repository: Path) -> None:
+    words = "-c user.name=a -c user.email=a@b commit -qm all"
+    for line in ("init -q", "add intent intentc.yaml intentc.lock", words):
+        subprocess.run(["git", *line.split()], check=True, capture_output=True)
+    lost = subprocess.run(
+        ["git", "rev-parse", "HEAD:intent/policy.yaml"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    assert run(["plan", "--out", "plan.json"]) == 2
+    assert read((repository / "plan.json").read_text()).revision.commit == ""
+
+
+def test_a_user_without_a_home_is_told_what_to_set(
+    repository: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    before = files(repository)
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    assert "this user has no home; set XDG_STATE_HOME" in capsys.readouterr().err
+    assert files(repository) == before
 
 
 def test_a_plan_of_another_project_is_refused(repository: Path, capsys: Capture) -> None:

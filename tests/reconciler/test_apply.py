@@ -192,6 +192,17 @@ def test_a_need_in_another_target_counts() -> None:
     assert node.ours == {}
 
 
+def test_what_is_used_here_and_elsewhere_waits_for_both() -> None:
+    """Users of a vrf: a policy in its own target, and a steering in another one that fails."""
+    vrf = thing("vrf", "a")
+    policy, steering = thing("policy", "a", vrf.key), thing("steering", "b", vrf.key)
+    node = Simulator("node", [vrf, policy])
+    cluster = Simulator("cluster", [steering], faults={1: Fault("permanent")})
+    result, _, _ = run(planned([], node, cluster), node, cluster)
+    assert told(result) == {"policy/a": "done", "steering/b": "failed", "vrf/a": "skipped"}
+    assert node.ours.keys() == {vrf.key}
+
+
 def test_nothing_starts_when_a_target_has_no_driver() -> None:
     east, west = Simulator("east"), Simulator("west")
     with pytest.raises(ValueError, match="no driver for west"):

@@ -29,6 +29,7 @@ from reconciler.bound import (
 )
 from reconciler.plan import Observation, Plan, plan
 from renderers.resource import Key, Resource
+from renderers.rules import Rules
 
 HEAD = "apiVersion: intentc.dev/v1alpha1\n"
 PROJECT = HEAD + "kind: Project\nmetadata: {name: metro}\nspec: {}\n"
@@ -177,6 +178,24 @@ def test_a_deletion_of_what_is_of_no_document_rests_on_nothing() -> None:
     assert (dict(bound.values), what(bound, repository({}))) == ({}, [])
 
 
+def test_a_replacement_rests_on_its_document_not_being_protected() -> None:
+    where = repository()
+    changes = plan(
+        {"t": [made(where, "red", *VNI)]},
+        {"t": Observation({thing("red").key: thing("red", table=2)})},
+        Rules(replaces={("vpp", "vrf"): frozenset({"table"})}),
+    )
+    assert changes.counts["replace"] == 1
+    bound = read(text(bind(changes, where, Revision(), {})))
+    assert what(bound, where) == []
+    meta = "metadata: {name: red, protect: true}\n"
+    intents = load(
+        [Source("nets.yaml", f"{HEAD}kind: VirtualNetwork\n{meta}spec: {DEFAULT['red']}\n")], Report()
+    )
+    (found,) = what(bound, Repository(where.project, intents, (), where.ledger, {}))
+    assert "VirtualNetwork/red metadata.protect" in found[1]
+
+
 def test_leases_of_the_documents_count() -> None:
     leases = "VirtualNetwork/blue vlan@dc1 8\nVirtualNetwork/red vlan@dc1 7\n"
     where = repository(leases=leases)
@@ -311,6 +330,8 @@ def put(said: Any, *path: str | int) -> Callable[[Any], None]:
         drop("actions"),
         drop("id"),
         drop("leases"),
+        drop("targets"),
+        put({"t": "f" * 16}, "targets"),
         drop("actions", 0, "origins"),
         drop("actions", 0),
         put([], "actions"),
@@ -386,5 +407,5 @@ def test_a_deletion_that_rests_on_nothing_is_refused() -> None:
     bound = example()
     bare = dict(bound.content)
     bare["intent"] = [entry for entry in bare["intent"] if entry["path"]]
-    with pytest.raises(ValueError, match="what its deletions rest on"):
+    with pytest.raises(ValueError, match="what its actions rest on"):
         from_json({"format": "intentc-plan/1", "id": bound.id, **bare})

@@ -74,9 +74,14 @@ def test_each_target_is_looked_at_by_itself() -> None:
     assert [refusal.target for refusal in check(changes, observed, {})] == ["small"]
 
 
-def test_the_last_object_may_be_replaced_by_another_one() -> None:
+def test_the_last_object_goes_with_an_approval_even_where_another_one_is_to_come() -> None:
+    """The other one may fail to come: then nothing would be left."""
     changes, observed = deleting(policies(1), policies(2))
-    assert check(changes, observed, {}) == ()
+    (refusal,) = check(changes, observed, {})
+    assert refusal.message == "the plan deletes the last vpp policy of target t"
+    assert check(changes, observed, {"policy": 1}) == ()
+    stands, observed = deleting(policies(1, 2), policies(2))
+    assert check(stands, observed, {}) == ()
 
 
 def test_views_do_not_count() -> None:

@@ -495,6 +495,35 @@ def test_a_place_that_was_taken_and_swept_in_between_is_not_taken_again(
     assert sorted(path.name for path in (driver.root / ".intentc").iterdir()) == [".gitignore", "lease-3"]
 
 
+def test_whoever_is_late_is_kept_out_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The takeover broke down after its lease was in, and before it had swept: it counts all the same."""
+    late, next_ = Directory("t", tmp_path), Directory("t", tmp_path)
+    assert late.swap_lease(None, Lease("a", 1.0, 1))
+    waiting = late.stage(actions(POLICY), 1)
+
+    def fail(_: str) -> None:
+        raise OSError(errno.EAGAIN, "not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("reconciler.drivers.fence.sync", fail)
+        with pytest.raises(TransientError):
+            next_.swap_lease(Lease("a", 1.0, 1), Lease("b", 2.0, 2))
+    read = Directory._contents  # noqa: SLF001 -- the moment between reading and writing
+
+    def contents(driver: Directory, wanted: list[Action]) -> Any:
+        found = read(driver, wanted)
+        with pytest.raises(DriverError):
+            late.commit(waiting)
+        return found
+
+    monkeypatch.setattr(late.fence, "check", lambda _: None)  # it had looked before
+    monkeypatch.setattr(Directory, "_contents", contents)
+    next_.stage(actions(NAD), 2)
+    assert next_.observe() == Observation({})
+
+
 def test_writing_past_the_lease_is_refused_with_what_to_do(driver: Directory) -> None:
     driver.swap_lease(None, Lease("", 0.0, 1))
     with pytest.raises(Superseded, match="use `intentc apply`, or write elsewhere"):
@@ -522,6 +551,12 @@ def test_a_refused_batch_lets_others_in(driver: Directory) -> None:
     (driver.root / path_of(CONFIG)).write_text("mine\n")
     refused(driver, CONFIG)
     do(Directory("other", driver.root), NAD)
+
+
+def test_a_folder_that_leads_in_a_circle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(PermanentError, match="of target t leads in a circle"):
+        Directory("t", tmp_path / "loop").stage(actions(POLICY))
 
 
 def test_a_target_of_the_project_opens_its_driver(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -76,6 +78,8 @@ def test_a_repository_may_lie_in_a_folder_of_the_work_tree(repository: Path, tmp
     assert list(open_commit(repository / "net", "HEAD").blobs) == ["intentc.yaml"]
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
     assert list(open_commit(tmp_path / "bare.git", "main", folder="net").blobs) == ["intentc.yaml"]
+    assert list(open_commit(tmp_path / "bare.git", "main", folder="other.yaml").blobs) == []
+    assert list(open_commit(tmp_path / "bare.git", "main", folder="ne").blobs) == []
     assert set(open_commit(tmp_path / "bare.git", "main").blobs) == {"net/intentc.yaml", "other.yaml"}
 
 
@@ -86,9 +90,15 @@ def test_links_are_followed_inside_the_repository_only(repository: Path) -> None
         "root.yaml": "/etc/passwd",
         "gone.yaml": "nowhere.yaml",
         "loop.yaml": "loop.yaml",
+        "long.yaml": "./" * 2040 + "real/a.yaml",
     }.items():
         (repository / name).symlink_to(target)
     committed(repository, {"real/a.yaml": "fine"})
+    huge = (
+        git(repository, "hash-object", "-w", "--stdin", stdin=b"./" * 2**20 + b"real/a.yaml").decode().strip()
+    )
+    git(repository, "update-index", "--add", "--cacheinfo", f"120000,{huge},huge.yaml")
+    git(repository, "commit", "--quiet", "--message", "x")
     found = {
         entry.file: entry.code if isinstance(entry, Unreadable) else entry.text
         for entry in open_commit(repository, "HEAD").match(["*.yaml"])
@@ -99,6 +109,8 @@ def test_links_are_followed_inside_the_repository_only(repository: Path) -> None
         "root.yaml": "IC1002",
         "gone.yaml": "IC1001",
         "loop.yaml": "IC1001",
+        "long.yaml": "fine",
+        "huge.yaml": "IC1001",
     }
 
 
@@ -144,6 +156,36 @@ def test_what_git_refuses_is_none_or_an_error_with_its_words(tmp_path: Path) -> 
     assert ask(tmp_path, "rev-parse", "HEAD") is None
     with pytest.raises(GitError, match="not a git repository"):
         git(tmp_path, "status")
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """A server that wants a password."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- its name in the base
+        """Say nothing."""
+
+
+def test_no_login_of_an_address_is_in_the_words_of_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token may stand in the settings of a user, where an address is rewritten into another one."""
+    server = HTTPServer(("127.0.0.1", 0), _Refusing)
+    Thread(target=server.serve_forever, daemon=True).start()
+    place = f"127.0.0.1:{server.server_port}"
+    config = tmp_path / "config"
+    git(tmp_path, "config", "--file", str(config), f"url.http://canary@{place}/.insteadOf", "https://git/")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.delenv("GIT_ASKPASS", raising=False)
+    with pytest.raises(GitError, match=f"http://{place}") as error:
+        git(tmp_path, "ls-remote", "https://git/net")
+    server.shutdown()
+    server.server_close()
+    assert "canary" not in str(error.value)
 
 
 def test_a_machine_without_git_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

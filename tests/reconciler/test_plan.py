@@ -164,6 +164,16 @@ def test_phases_go_over_all_targets() -> None:
     ]
 
 
+def test_what_an_unread_target_may_need_is_not_deleted_elsewhere() -> None:
+    """A network stays in the fabric as long as attachments to it may be in the cluster, unseen."""
+    network, vrf = Resource(Key("apstra", "fabric/f", "vn", "1"), {}), thing("vrf", "1")
+    needs = {("kubernetes", "nad"): (("apstra", "vn"),), ("apstra", "port"): (("apstra", "vn"),), **NEEDS}
+    for complete, deleted in ((True, {"vn", "vrf"}), (False, {"vrf"})):
+        observed = {"fabric": seen(network, vrf), "cluster": seen(complete=complete)}
+        changes = plan({"fabric": [], "cluster": []}, observed, Rules(needs))
+        assert {action.key.type for action in changes.actions} == deleted
+
+
 def test_counts_leave_views_out() -> None:
     desired = [
         thing("vrf", "1"),

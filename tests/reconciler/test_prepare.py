@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from compiler.graph import Graph
+from intent.model import holds_secret
 from intent.repository import Repository
 from intentc.session import begin
 from reconciler.apply import apply
 from reconciler.drivers.base import PermanentError
 from reconciler.drivers.directory import Directory
 from reconciler.prepare import prepare, protect, take_up
+from reconciler.secrets import references
 from renderers import render
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upf-sriov"
@@ -93,3 +95,11 @@ def test_objects_of_a_protected_document_are_marked(root: Path) -> None:
     assert {r.key for r in kept if r.protected} == {
         r.key for r in marked if r.key.family in ("apstra", "kubernetes")
     }
+
+
+@pytest.mark.parametrize("example", sorted(path.parent for path in EXAMPLE.parent.glob("*/intentc.yaml")))
+def test_what_is_rendered_refers_to_no_secret_that_intent_does_not(example: Path) -> None:
+    repository, graph = compiled(example)
+    found = {one for resource in render(graph) for one in references(resource.spec)}
+    assert not found or any(holds_secret(intent.spec) for intent in repository.intents)
+    assert found or example != EXAMPLE

@@ -50,6 +50,8 @@ def test_values_come_from_the_environment_and_from_files(tmp_path: Path) -> None
         ("env:X", "set the environment variable X"),
         ("env:EMPTY", "is empty"),
         ("file:missing", "cannot be read: No such file"),
+        ("file:a\0b", "signs that cannot be printed"),
+        ("env:\ud800", "signs that cannot be printed"),
         ("file:.", "regular file|cannot be read"),
         ("file:pipe", "no regular file"),
         ("file:latin", "not UTF-8"),

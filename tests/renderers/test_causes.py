@@ -12,7 +12,7 @@ from intent.diagnostics import Report
 from intent.documents import parse
 from intent.model import Intent, Metadata, Origin
 from intent.source import Source
-from renderers.causes import behind, caused, caused_by_line, speaking, written_at
+from renderers.causes import behind, caused, caused_by_line, foremost, naming, speaking, written_at
 from renderers.resource import Key, Resource
 
 TEXT = """\
@@ -70,6 +70,64 @@ def test_a_line_says_fields(line: int, fields: list[tuple[str | int, ...]]) -> N
 def test_a_field_leads_to_the_closest_origins(path: str, expected: list[str]) -> None:
     resource = thing(("", ()), ("spec.mtu", ("spec", "note")), ("spec.vlan.id", ("spec", "pair", "a")))
     assert [origin.field for origin in behind(resource, path)] == expected
+
+
+OTHER = Intent("B", "two", Metadata(name="two"), None, DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("l3_mtu", ("spec", "mtu")),
+        ("bound_to.0.vlan_id", ("spec", "vlan")),
+        ("bound_to.0.system", ("spec", "ports")),
+        ("nothing", ("metadata", "name")),
+        ("", ("metadata", "name")),
+    ],
+)
+def test_the_field_of_intent_that_is_called_alike_is_named_first(
+    path: str, expected: tuple[str, ...]
+) -> None:
+    resource = thing(
+        ("l3_mtu", ("spec", "gateway")),
+        ("l3_mtu", ("spec", "defaults", "portMtu")),
+        ("l3_mtu", ("spec", "mtu")),
+        ("bound_to", ("spec", "vlan")),
+        ("bound_to.0", ("spec", "ports")),
+        ("bound_to.0", ("spec", "vlan")),
+        ("", ("metadata", "name")),
+    )
+    found = foremost([resource], path)
+    assert found is not None
+    assert found.path == expected
+
+
+def test_a_field_that_no_origin_speaks_of_has_none_to_name() -> None:
+    assert foremost([thing(("x", ("spec", "list")))], "y") is None
+    assert foremost([], "y") is None
+
+
+def test_the_side_that_speaks_of_the_field_itself_is_named_and_of_equals_what_weighs_more() -> None:
+    after = thing(("", ("metadata",)), ("x", ("spec", "note")))
+    before = thing(("x", ("spec", "pair")), ("y", ("spec", "list")))
+    assert foremost([after, before], "x") == after.origins[1]
+    assert foremost([after, before], "x", lambda origin: origin in before.origins) == before.origins[0]
+    assert foremost([after, before], "y") == before.origins[1]
+    assert foremost([after], "x", lambda origin: origin == after.origins[0]) == after.origins[0]
+
+
+def test_an_own_document_is_named_before_others() -> None:
+    own, other = Origin("x", INTENT, ("spec", "note")), Origin("x", OTHER, ("spec", "note"))
+    found = foremost([Resource(KEY, {}, "A/one", (), (other, own))], "x")
+    assert found is not None
+    assert found.subject == "A/one"
+
+
+def test_origins_name_a_field_or_something_around_it() -> None:
+    part, whole = Origin("", INTENT, ("spec", "pair", "a")), Origin("", INTENT, ("spec",))
+    assert naming([part, whole], DOCUMENT, [("spec", "pair")]) == ((part,), False)
+    assert naming([whole], DOCUMENT, [("spec", "pair")]) == ((whole,), True)
+    assert naming([part], DOCUMENT, [("spec", "list")]) == ((), True)
 
 
 def test_a_field_causes_what_names_it_and_is_part_of_what_names_more() -> None:

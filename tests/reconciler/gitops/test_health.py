@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import RemoteDisconnected
 from pathlib import Path
+from threading import Event
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -57,6 +59,32 @@ def test_a_loop_that_is_stuck_is_not_alive(server: Server) -> None:
     assert server.get("/livez?verbose")[0] == 200
 
 
+def test_a_loop_that_rests_is_alive(server: Server) -> None:
+    """An interval may be longer than the silence that is borne."""
+    server.pulse.beat(3600)
+    server.time += 3660
+    assert server.get("/livez") == (200, "last progress 60 s ago\n")
+    server.time += 1
+    assert server.get("/livez")[0] == 503
+
+
+def test_a_client_that_goes_away_leaves_no_traceback(
+    server: Server, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Event()
+
+    def gone() -> tuple[bytes, str]:
+        told.set()
+        raise BrokenPipeError
+
+    monkeypatch.setattr(server.metrics, "text", gone)
+    with pytest.raises(RemoteDisconnected):
+        server.get("/metrics")
+    assert told.is_set()
+    assert server.get("/livez")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_ready_is_who_has_applied_a_commit(server: Server) -> None:
     assert server.get("/readyz")[0] == 503
     server.pulse.ready = True
@@ -77,7 +105,7 @@ def test_figures_follow_the_turns(server: Server, tmp_path: Path) -> None:
     assert found['intentc_actions_total{operation="create",outcome="done"}'] == made > 0
     assert found["intentc_apply_duration_seconds_count"] == 1
     assert found["intentc_lease_held"] == 1
-    assert found["intentc_applied_timestamp_seconds"] == server.time
+    assert found["intentc_applied_timestamp_seconds"] == following.time
     next((following.state / "rendered").rglob("policy.jsonl")).unlink()
     remote.bare.rename(tmp_path / "aside")
     turn = following.turn(300)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.apply import Event as Progress
 from reconciler.apply import Started
 from reconciler.brake import Limits
+from reconciler.drivers.base import PermanentError
 from reconciler.drivers.directory import Directory
+from reconciler.git import GitError
 from reconciler.gitops import bring as gitops_bring
 from reconciler.gitops import loop as gitops
-from reconciler.gitops.bring import Look, Means, Stopping, look
-from reconciler.gitops.commit import Candidate, Terms, granted
-from reconciler.gitops.state import load
+from reconciler.gitops.bring import Done, Look, Means, Stopping, look
+from reconciler.gitops.clone import Clone, renew
+from reconciler.gitops.commit import Candidate, Terms, admit, granted
+from reconciler.gitops.state import State, load
 from reconciler.lease import Lease
 from tests.remotes import POLICY, Follower, Remote, git, template
 
@@ -144,6 +150,26 @@ def test_a_force_push_is_refused_until_it_is_named_and_each_name_counts_once(fol
     assert following.news() == ["refused"]
 
 
+def test_a_name_counts_once_even_if_the_state_is_lost(following: Follower) -> None:
+    remote, first = following.remote, following.remote.head
+    remote.commit(remote.routed("p2"))
+    following.turn()
+    git(remote.work, "reset", "--quiet", "--hard", first)
+    rewritten = remote.commit(remote.routed("p1"), push=False)
+    remote.push("--force")
+    following.terms = Terms(rewrite=rewritten)
+    following.start()
+    assert following.turn().state.applied == rewritten
+    third = remote.commit(remote.routed("p2"))
+    following.turn()
+    renew(following.loop.clone)
+    (following.state / "state.json").unlink()
+    git(remote.work, "reset", "--quiet", "--hard", rewritten)
+    remote.push("--force")
+    following.start()
+    assert following.turn().state.accepted == third
+
+
 def test_going_back_by_force_is_refused_as_well(following: Follower) -> None:
     first = following.remote.head
     second = following.remote.commit(following.remote.routed("p2"))
@@ -158,12 +184,16 @@ def test_a_branch_that_is_deleted_changes_nothing(following: Follower) -> None:
     git(following.remote.bare, "update-ref", "-d", "refs/heads/main")
     turn = following.turn()
     assert (turn.outcome, turn.state.accepted) == ("refused", head)
+    aside = following.remote.bare.with_name("aside")
+    following.remote.bare.rename(aside)
+    assert set(following.turn().state.problems) == {"remote", "commit"}, "nobody knows of a branch"
+    aside.rename(following.remote.bare)
     damage(following)
     following.turn(300)
     assert following.tree() == tree
     following.remote.push()
     assert following.turn().state.problems == {}
-    assert following.news() == ["refused", "drift-corrected", "recovered"]
+    assert following.news() == ["refused", "unreachable", "drift-corrected", "recovered"]
 
 
 def test_a_bad_commit_is_still_bad_when_its_branch_comes_back(following: Follower) -> None:
@@ -364,7 +394,7 @@ def test_drift_can_be_only_reported(tmp_path: Path, remote: Remote) -> None:
     assert following.tree() == tree
     assert following.news() == ["applied", "drift"]
     remote.commit({"README.md": "a commit that changes no object"})
-    following.turn()
+    assert following.turn().state.problems == {}
     assert following.tree() != tree, "a commit brings everything to what it says"
 
 
@@ -489,7 +519,7 @@ def test_a_lost_state_in_the_middle_of_an_apply_keeps_its_approvals(following: F
     assert (saved.accepted, saved.applied == target) == (target, False)
     (following.state / "state.json").unlink()
     following.start()
-    assert following.loop.state == saved
+    assert following.loop.state == replace(saved, applied_at=0.0)
     assert following.turn().state.applied == target
 
 
@@ -508,6 +538,200 @@ def test_a_state_that_cannot_be_written_stops_before_anything_is_done(
         assert following.tree() == tree
     assert following.turn(300).state.applied == following.remote.head
     assert following.news() == ["failed", "applied", "recovered"]
+
+
+def within(remote: Remote, folder: str) -> None:
+    """Move the repository into a folder."""
+    (remote.work / folder).mkdir()
+    for name in ("intent", "intentc.yaml", "intentc.lock"):
+        (remote.work / name).rename(remote.work / folder / name)
+
+
+def kept_all_the_same(following: Follower) -> None:
+    """Fail where the last good commit is not looked after, or the clone is made anew for nothing."""
+    accepted, tree = following.loop.state.accepted, following.tree()
+    damage(following)
+    following.news()
+    turn = following.turn(300)
+    assert (turn.state.accepted, turn.git_errors) == (accepted, 0)
+    assert following.tree() == tree
+    assert following.news() == ["drift-corrected"]
+
+
+def test_a_commit_without_the_folder_is_a_bad_one(tmp_path: Path, remote: Remote) -> None:
+    within(remote, "net")
+    remote.commit()
+    following = Follower(remote, tmp_path / "state", Terms("net"))
+    assert following.turn().outcome == "applied"
+    (remote.work / "net").rename(remote.work / "other")
+    remote.commit({"net": "no folder"})
+    turn = following.turn()
+    assert turn.outcome == "bad-commit"
+    assert any("IC1030" in line for line in turn.state.problems["commit"].details)
+    kept_all_the_same(following)
+
+
+def test_a_commit_for_which_a_target_is_out_of_reach_does_not_stop_the_last_good_one(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = following.remote.commit(following.remote.routed("p2"))
+
+    def away(candidate: Candidate, means: Means, approvals: Mapping[str, int], limits: Limits) -> Look:
+        if candidate.commit == new:
+            raise PermanentError("no such cluster")
+        return look(candidate, means, approvals, limits)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gitops, "look", away)
+        problem = following.turn().state.problems["commit"]
+        assert (problem.word, problem.commit) == ("failed", new)
+        assert "no such cluster" in problem.why
+        kept_all_the_same(following)
+    assert following.turn(300).state.applied == new
+
+
+@pytest.mark.parametrize(
+    "error", [GitError("no ssh-keygen"), OSError(28, "No space left on device"), KeyError("a secret")]
+)
+def test_a_commit_that_cannot_be_judged_does_not_stop_the_last_good_one(
+    following: Follower, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def breaking(*_: object) -> None:
+        raise error
+
+    new = following.remote.commit(following.remote.routed("p2"))
+    with monkeypatch.context() as patched:
+        patched.setattr(gitops, "admit", breaking)
+        turn = following.turn()
+        assert turn.state.problems["commit"].word == "failed"
+        assert "secret" not in turn.state.problems["commit"].why
+        monkeypatch.setattr(gitops, "renew", breaking)
+        following.turn(300)
+        damage(following)
+        assert following.turn(300).drifted
+    assert following.turn(300).state.applied == new
+
+
+def test_a_clone_that_breaks_under_a_new_commit_does_not_delay_it(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = following.remote.commit(following.remote.routed("p2"))
+
+    def breaking(*words: object) -> object:
+        monkeypatch.setattr(gitops, "admit", admit)
+        ruin_objects(following.loop.clone.folder)
+        return admit(*words)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(gitops, "admit", breaking)
+    assert following.turn().state.applied == second
+
+
+def test_names_that_are_no_utf_8_stop_nothing(following: Follower) -> None:
+    name = os.fsdecode(b"\xff.yaml")
+    bad = following.remote.commit({f"intent/{name}": "kind: [\n"})
+    assert following.turn().state.problems["commit"].commit == bad
+    assert isinstance(load(following.state / "state.json"), State)
+    kept_all_the_same(following)
+
+
+def test_limits_that_a_commit_loosens_do_not_count_before_it_is_applied_completely(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A target that was not read completely deletes nothing, so the brake is asked in earnest only later."""
+    strict = "spec: {gates: {deletionBrake: {percent: 0, few: 0}}}\n"
+    following.remote.commit({"intentc.yaml": PROJECT + strict})
+    following.turn()
+    victim = next((following.state / "rendered").rglob("policy.jsonl"))
+    policies = re.findall('cafe:[^"]*', victim.read_text())
+    assert len(policies) > 1
+    loose = strict.replace("0", "100")
+    last = following.remote.commit({"intentc.yaml": PROJECT + loose, POLICY: None})
+    observe = Directory.observe
+    with monkeypatch.context() as patched:
+        patched.setattr(Directory, "observe", lambda self: replace(observe(self), complete=False, why="cut"))
+        assert following.turn().state.accepted == last
+    assert following.turn(300).state.problems["apply"].word == "refused"
+    following.remote.commit({"README.md": "nothing of importance"})
+    assert following.turn(300).state.problems["commit"].word == "refused"
+    assert set(policies) <= set(re.findall('cafe:[^"]*', victim.read_text()))
+
+
+def test_what_a_rewrite_leaves_out_approves_nothing_any_more(following: Follower) -> None:
+    first = following.remote.head
+    cut_off(following)
+    assert following.loop.state.approvals
+    git(following.remote.work, "reset", "--quiet", "--hard", first)
+    rewritten = following.remote.commit({**ONLY_FRR}, push=False)
+    following.remote.push("--force")
+    following.terms = Terms(rewrite=rewritten)
+    following.start()
+    turn = following.turn(300)
+    assert turn.state.problems["commit"].word == "refused"
+    assert any("the plan deletes" in line for line in turn.state.problems["commit"].details)
+
+
+def test_an_apply_is_told_though_the_clone_cannot_record_it(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Clone, name: str, __: str) -> None:
+        if name == "applied":
+            raise GitError("No space left on device")
+
+    second = following.remote.commit(following.remote.routed("p2"))
+    monkeypatch.setattr(gitops, "keep", full)
+    assert following.turn().state.applied == second
+    assert "applied" in following.news()
+
+
+def test_an_apply_that_never_begins_is_told_once_whatever_the_words_are(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets say ports, times and numbers of requests."""
+    following.remote.commit(following.remote.routed("p2"))
+    monkeypatch.setattr(gitops, "carry_out", lambda *_: Done(failure=f"request {following.time:g} failed"))
+    for _ in range(3):
+        following.turn(300)
+    assert following.news() == ["failed"]
+
+
+def test_journals_of_corrected_drift_do_not_fill_the_disk(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitops_bring, "_JOURNALS", 2)
+    for _ in range(4):
+        damage(following)
+        following.turn(300)
+    assert following.news() == ["drift-corrected"] * 4
+    assert len(list((following.state / "journals").iterdir())) == 2
+
+
+def test_targets_are_closed_after_every_look(following: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(Directory, "observe", counting(Directory.observe, opened, "+"))
+    monkeypatch.setattr(Directory, "close", counting(Directory.close, opened, "-"))
+    following.remote.commit(ONLY_FRR)
+    following.turn(300)
+    assert opened == ["+", "-", "+", "-"], "the commit that is refused, and the last good one"
+
+
+def counting(call: Callable[..., Any], calls: list[str], name: str) -> Callable[..., Any]:
+    def counted(*words: object) -> Any:
+        calls.append(name)
+        return call(*words)
+
+    return counted
+
+
+def test_a_repository_with_sha_256(tmp_path: Path, source: Path) -> None:
+    work = tmp_path / "work"
+    shutil.copytree(source, work, ignore=shutil.ignore_patterns(".git"))
+    git(work, "init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    git(tmp_path, "init", "--quiet", "--object-format=sha256", "--bare", "remote.git")
+    git(work, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    remote = Remote(work, tmp_path / "remote.git")
+    head = remote.commit()
+    assert len(head) == 64
+    assert Follower(remote, tmp_path / "state").turn().state.applied == head
 
 
 def test_a_shallow_remote_is_refused(tmp_path: Path, remote: Remote) -> None:

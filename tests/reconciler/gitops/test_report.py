@@ -44,6 +44,12 @@ def test_every_damage_to_a_state_is_seen(tmp_path: Path) -> None:
     assert load(file) == "there is none"
 
 
+def test_a_remote_cannot_fill_the_state_with_its_words() -> None:
+    said = problem("unreachable", "x" * 10**6, NOW, details=["y" * 10**6, "\udcff"])
+    assert len(said.why) == 2000
+    assert [len(line) for line in said.details] == [2000, len(r"\udcff")]
+
+
 def test_a_problem_is_news_when_it_appears_or_becomes_another() -> None:
     first = problem("failed", "1 of 2", NOW, key=["t"])
     again = problem("failed", "2 of 2", NOW + 9, key=["t"])

@@ -264,6 +264,72 @@ def test_a_merge_of_three_counts_for_all_it_changes(case: Case) -> None:
 
 
 @needs_ssh
+def test_a_merge_of_three_cannot_quietly_go_back(case: Case) -> None:
+    """Its first parent has the old state, so against that one nothing is changed."""
+    work, old = case.remote.work, case.base
+    case.base = case.commit({"core/a.yaml": "fixed\n"}, "ann")
+    git(work, "checkout", "--quiet", "-b", "side", old)
+    side = case.commit({"README.md": "harmless"})
+    parents = [word for name in (old, case.base, side) for word in ("-p", name)]
+    merge = git(work, "commit-tree", "-m", "merge", *parents, f"{side}^{{tree}}")
+    git(work, "checkout", "--quiet", "main")
+    git(work, "reset", "--quiet", "--hard", merge)
+    (fault,) = case.judge().faults
+    assert fault.startswith(f"commit {merge[:12]} changes core/a.yaml, and it is not signed")
+
+
+@needs_ssh
+@pytest.mark.parametrize("evil", ["drafts/x.yaml", "drafts/new.yaml"])
+def test_a_rename_does_not_carry_into_a_guarded_place_what_nobody_signed(case: Case, evil: str) -> None:
+    work, text = case.remote.work, "".join(f"line {number}\n" for number in range(30))
+    case.base = case.commit({"drafts/x.yaml": text})
+    git(work, "checkout", "--quiet", "-b", "side")
+    case.commit({evil: text.replace("line 7\n", "evil\n")})
+    git(work, "checkout", "--quiet", "main")
+    case.commit({"drafts/x.yaml": None, "core/x.yaml": text}, "ann")
+    renaming = ("-c", "merge.directoryRenames=true")
+    git(work, *renaming, "merge", "--quiet", "--no-ff", "--message=merge", "side")
+    assert "evil" in (work / evil.replace("drafts", "core")).read_text(), "git merged it without a conflict"
+    (fault,) = case.judge().faults
+    assert evil.replace("drafts", "core") in fault
+
+
+@needs_ssh
+def test_the_log_settings_of_a_user_do_not_hide_what_a_merge_changes(
+    case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    work = case.remote.work
+    git(work, "checkout", "--quiet", "-b", "side")
+    case.commit({"README.md": "x"})
+    git(work, "checkout", "--quiet", "main")
+    case.commit({"LICENSE": "x"})
+    git(work, "merge", "--quiet", "--no-ff", "--no-commit", "side")
+    (work / "core/a.yaml").write_text("evil\n")
+    case.commit({}, "eve")
+    config = tmp_path / "gitconfig"
+    git(tmp_path, "config", "--file", str(config), "log.showSignature", "true")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    assert len(case.judge().faults) == 1
+
+
+@needs_ssh
+def test_a_name_that_is_no_utf_8_is_guarded_as_it_is_read(case: Case) -> None:
+    case.commit({"shared/" + os.fsdecode(b"\xff.yaml"): "x"})
+    assert len(case.judge().faults) == 1
+
+
+@needs_ssh
+@pytest.mark.parametrize("pattern", ["./core/**", "core/", "core", "core//*"])
+def test_a_path_that_guards_nothing_is_an_error(case: Case, pattern: str) -> None:
+    case.commit({"intentc.yaml": RULES.replace("core/**", pattern)}, "ann")
+    case.remote.push()
+    turn = Follower(case.remote, case.state).turn()
+    (line,) = turn.state.problems["commit"].details
+    assert line.startswith(f"intentc.yaml:7:17: error[IC4002]: {pattern!r} names no file")
+    assert "core/**" in line
+
+
+@needs_ssh
 def test_a_merge_the_wrong_way_round_does_not_bring_old_rules_back(case: Case) -> None:
     """The first parent of the new head has rules in which eve was still allowed."""
     work, signers = case.remote.work, case.signers
