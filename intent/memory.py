@@ -50,6 +50,10 @@ class Memory:
             self.used[key] = made
         return made
 
+    def later(self) -> Memory:
+        """Return the memory for the next time; what was not asked for is forgotten."""
+        return Memory(self.used)
+
     def parse(self, source: Source, report: Report) -> list[Document]:
         """Return the documents of a file, as `documents.parse` does."""
         documents: list[Document] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from intent.memory import Memory
 from reconciler.apply import Listener, Result
 from reconciler.bound import Revision, bind
 from reconciler.brake import TRAILER, Limits, Refusal, check
@@ -76,9 +77,15 @@ class Done:
         return sorted({outcome.action.target for outcome in self.result.failed})
 
 
-def look(candidate: Candidate, means: Means, approvals: Mapping[str, int], limits: Limits) -> Look:
+def look(
+    candidate: Candidate,
+    means: Means,
+    approvals: Mapping[str, int],
+    limits: Limits,
+    memory: Memory | None = None,
+) -> Look:
     """Observe the targets and plan; DriverError where one is out of reach."""
-    work = prepare(candidate.repository, candidate.graph, means.root)
+    work = prepare(candidate.repository, candidate.graph, means.root, memory)
     bound = bind(work.plan, candidate.repository, Revision(candidate.commit), approvals)
     refused = check(work.plan, work.observed, approvals, limits)
     return Look(candidate, work, bound.id, tuple(map(_refused, refused)))

@@ -21,6 +21,7 @@ from compiler.graph import Graph
 from compiler.passes import compile_intent
 from intent.diagnostics import Diagnostic, Report
 from intent.kinds.project import ProjectSpec
+from intent.memory import Memory
 from intent.repository import Repository, open_project, open_repository
 from reconciler.brake import DEFAULT, Limits, approvals_from_trailers
 from reconciler.git import GitError, open_commit
@@ -108,12 +109,12 @@ def admit(clone: Clone, accepted: str, head: str, terms: Terms) -> Passed | Refu
     return Passed(approvals, rewritten, notes)
 
 
-def compiled(clone: Clone, commit: str, folder: str) -> Candidate | Bad:
+def compiled(clone: Clone, commit: str, folder: str, memory: Memory | None = None) -> Candidate | Bad:
     """Compile a commit; GitError where it cannot be read from the clone."""
     files = open_commit(clone.folder, commit, folder=folder)
     report = Report()
     try:
-        repository, _ = open_repository(files, report)
+        repository, _ = open_repository(files, report, memory)
         if repository is None or report.failed or rules_of(files, report) is None:
             return Bad(commit, tuple(report.sorted()))
         graph = compile_intent(

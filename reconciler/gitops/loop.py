@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from intent.diagnostics import Diagnostic
+from intent.memory import Memory
 from reconciler.drift import Drift, drift
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError
@@ -67,6 +68,8 @@ class Loop:
         self.failures = 0
         """Applies in a row that left something."""
         self.compiled: dict[str, Candidate | Bad] = {}
+        self.read, self.observed = Memory(), Memory()
+        """What the last compile read, and what the last look at the targets saw: not parsed a second time."""
         recover(clone)
         self.state = self.saved = self._recalled()
         self.now = Turn(self.state)
@@ -295,7 +298,8 @@ class Loop:
         limits = limits_for(candidate, self.clone, before, self.settings.terms.folder)
         new = candidate.commit != self.state.accepted
         try:
-            seen = self.now.seen = look(candidate, self.means, approvals, limits)
+            seen = self.now.seen = look(candidate, self.means, approvals, limits, self.observed)
+            self.observed = self.observed.later()
         except DriverError as error:
             why = f"a target is out of reach: {error}"
             if new:
@@ -312,7 +316,10 @@ class Loop:
         return seen
 
     def _compiled(self, commit: str) -> Candidate | Bad:
-        found = self.compiled.pop(commit, None) or compiled(self.clone, commit, self.settings.terms.folder)
+        found = self.compiled.pop(commit, None)
+        if found is None:
+            found = compiled(self.clone, commit, self.settings.terms.folder, self.read)
+            self.read = self.read.later()
         self.compiled[commit] = found
         while len(self.compiled) > _KEPT:
             self.compiled.pop(next(iter(self.compiled)))

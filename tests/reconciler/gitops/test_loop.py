@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ import pytest
 
 from reconciler.apply import Event as Progress
 from reconciler.apply import Started
-from reconciler.brake import Limits
 from reconciler.drivers.base import PermanentError
 from reconciler.drivers.directory import Directory
 from reconciler.git import GitError
 from reconciler.gitops import bring as gitops_bring
 from reconciler.gitops import loop as gitops
-from reconciler.gitops.bring import Done, Look, Means, Stopping, look
+from reconciler.gitops.bring import Done, Look, Stopping, look
 from reconciler.gitops.clone import Clone, renew
 from reconciler.gitops.commit import Candidate, Terms, admit, granted
 from reconciler.gitops.state import State, load
@@ -114,10 +113,10 @@ def test_a_commit_that_breaks_the_compiler_is_a_bad_commit(
 ) -> None:
     bad = following.remote.commit(following.remote.routed("p2"))
 
-    def breaking(candidate: Candidate, means: Means, approvals: Mapping[str, int], limits: Limits) -> Look:
+    def breaking(candidate: Candidate, *words: Any) -> Look:
         if candidate.commit == bad:
             raise KeyError("a secret")
-        return look(candidate, means, approvals, limits)
+        return look(candidate, *words)
 
     monkeypatch.setattr(gitops, "look", breaking)
     turn = following.turn(300)
@@ -576,10 +575,10 @@ def test_a_commit_for_which_a_target_is_out_of_reach_does_not_stop_the_last_good
 ) -> None:
     new = following.remote.commit(following.remote.routed("p2"))
 
-    def away(candidate: Candidate, means: Means, approvals: Mapping[str, int], limits: Limits) -> Look:
+    def away(candidate: Candidate, *words: Any) -> Look:
         if candidate.commit == new:
             raise PermanentError("no such cluster")
-        return look(candidate, means, approvals, limits)
+        return look(candidate, *words)
 
     with monkeypatch.context() as patched:
         patched.setattr(gitops, "look", away)
