@@ -51,7 +51,7 @@ class Judgement(NamedTuple):
     faults: tuple[str, ...]
     """For each commit that lacks a signature: which, what it changes, and what it lacks."""
     trusted: frozenset[str]
-    """Commits that carry a good signature, or from which none was asked."""
+    """Commits whose signers may approve deletions, or from which no signature was asked."""
 
 
 def rules_of(files: Commit, report: Report) -> tuple[Rule, ...] | None:
@@ -109,7 +109,7 @@ def judge(clone: Clone, base: str, head: str, folder: str) -> Judgement:
             with _verifier(clone, rules) as verifier:
                 for commit, parents in came:
                     faults += verifier.faults(commit, _changed(clone, commit, parents, folder))
-                    trusted |= {commit} if verifier.good(commit) else set()
+                    trusted |= {commit} if verifier.may_approve(commit) else set()
         else:
             trusted |= {commit for commit, _ in came}
         # What a commit with an unusable intentc.yaml would ask for is unknown: the rules before it stay.
@@ -167,9 +167,9 @@ class _Verifier:
                 more = f" and {len(touched) - _NAMED} more" if len(touched) > _NAMED else ""
                 yield f"commit {commit[:12]} changes {', '.join(touched[:_NAMED])}{more}, and {why}"
 
-    def good(self, commit: str) -> bool:
-        """Say whether a commit carries a good signature by the keys of some rule."""
-        return any(not self._fault(commit, number) for number in range(len(self.rules)))
+    def may_approve(self, commit: str) -> bool:
+        """Say whether a commit is signed by somebody who may change intentc.yaml, where the brake is set."""
+        return not any(self._fault(commit, number) for number in self._guards(PROJECT_FILE))
 
     def _guards(self, name: str) -> list[int]:
         """Return the rules that guard a file."""

@@ -150,7 +150,7 @@ def test_a_path_needs_its_signature(case: Case, path: str, who: str, fault: str 
         assert found.startswith(f"commit {commit[:12]} changes {path}, and ")
         assert fault is not None
         assert fault in found
-    assert (commit in judged.trusted) == (who in ("ann", "ben"))
+    assert (commit in judged.trusted) == (who == "ann"), "approvals are of those who may change intentc.yaml"
 
 
 @needs_ssh
@@ -400,10 +400,12 @@ def test_the_loop_refuses_what_lacks_a_signature_and_unsigned_approvals(case: Ca
     words = "Approve\n\n" + "".join(f"{line.partition(' the trailer ')[2]}\n" for line in asked)
     case.remote.commit({}, words)
     assert following.turn().state.accepted == case.base, "an approval without signature is none"
-    ann = case.signers["ann"]
+    ann, ben = case.signers["ann"], case.signers["ben"]
+    case.remote.commit({}, words, *ben.options, env=ben.env)
+    assert following.turn().state.accepted == case.base, "who may not change intentc.yaml may not approve"
     last = case.remote.commit({}, words, *ann.options, env=ann.env)
     assert following.turn().state.applied == last
-    assert following.news() == ["applied", "refused", "refused", "refused", "applied", "recovered"]
+    assert following.news() == ["applied", *["refused"] * 4, "applied", "recovered"]
 
 
 @needs_ssh
