@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconciler.apply import Guard, Listener, Result, apply, drivers_of
 from reconciler.drivers.base import Driver, Outcome
-from reconciler.journal import Journal, Unwritable
+from reconciler.journal import Journal, Unwritable, prune
 from reconciler.lease import Leases, Terms
 from reconciler.plan import Action, Plan
 from reconciler.retry import PATIENT, Retry
@@ -57,7 +57,8 @@ def execute(
         result = apply(plan, drivers, on_event, retry, _Guard(leases, journal, applier.redact))
         with suppress(Unwritable):
             journal.record({"finished": True})
-        return result
+    prune(applier.folder)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

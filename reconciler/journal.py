@@ -15,6 +15,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ from reconciler.plan import Action, Plan
 
 FORMAT: Final = "intentc-journal/1"
 SUFFIX: Final = ".journal"
+KEPT: Final = 200
+"""So many journals are kept: records for people, by which nothing is decided."""
 _LONGEST: Final = 500
 """So many characters of what a target said are kept."""
 _HEAD, _MIDDLE, _TAIL = b'{"hash":"', b'","record":', b"}"
@@ -204,6 +207,13 @@ class Journal:
     def _ranges(self, actions: Iterable[Action]) -> list[Range]:
         numbers = [self.numbers[action.id] for action in actions]
         return list(_merged((number, number) for number in numbers))
+
+
+def prune(folder: Path) -> None:
+    """Remove all but the newest journals; their names begin with the time."""
+    with suppress(OSError):
+        for path in sorted(folder.glob(f"*{SUFFIX}"))[:-KEPT]:
+            path.unlink(missing_ok=True)
 
 
 def latest(folder: Path) -> Run | None:

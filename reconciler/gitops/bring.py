@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from intent.memory import Memory
 from reconciler.apply import Listener, Result
@@ -18,13 +17,10 @@ from reconciler.brake import TRAILER, Limits, Refusal, check
 from reconciler.drivers.base import DriverError, Outcome
 from reconciler.execute import Applier, execute
 from reconciler.gitops.commit import Candidate, place_of
-from reconciler.journal import SUFFIX, Unwritable
+from reconciler.journal import Unwritable
 from reconciler.lease import Held
 from reconciler.prepare import Work, prepare
 from reconciler.retry import Retry
-
-_JOURNALS: Final = 200
-"""So many journals are kept: records for people, by which nothing is decided."""
 
 
 class Stopping(Exception):  # noqa: N818 -- a wish of the user, not an error
@@ -112,13 +108,6 @@ def let_go(seen: Look) -> None:
     for driver in seen.work.drivers.values():
         with suppress(DriverError):
             driver.close()
-
-
-def prune(journals: Path) -> None:
-    """Remove all but the newest journals; their names begin with the time."""
-    for path in sorted(journals.glob(f"*{SUFFIX}"))[:-_JOURNALS]:
-        with suppress(OSError):
-            path.unlink()
 
 
 def _refused(entry: Refusal) -> str:

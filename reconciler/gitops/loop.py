@@ -19,7 +19,7 @@ from intent.memory import Memory
 from reconciler.drift import Drift, drift
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError
-from reconciler.gitops.bring import Done, Look, Means, Stopping, carry_out, let_go, look, prune
+from reconciler.gitops.bring import Done, Look, Means, Stopping, carry_out, let_go, look
 from reconciler.gitops.clone import Clone, fetch, keep, kept, recover, renew, sound, tidy
 from reconciler.gitops.commit import (
     Bad,
@@ -261,7 +261,6 @@ class Loop:
         if seen.work.plan.actions:
             done = self.now.done = carry_out(seen, self.means)
             self.now.applying = self.world.ticks() - begun
-            prune(self.means.applier.folder)
         if done.failure:
             self._failed(done.failure, ["begin" if done.held else "held"])
             return False

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import journal
 from reconciler.apply import Event, Finished, Result, Started
 from reconciler.drivers.base import Batch, Driver, Lease, Outcome, TransientError
 from reconciler.drivers.directory import Directory
@@ -258,3 +259,13 @@ def test_of_two_appliers_the_second_finds_nothing_left(applier: Applier, tmp_pat
     assert run(changes, applier, Directory("east", tmp_path / "east")).failed == ()
     assert {path: path.stat().st_mtime_ns for path in driver.root.rglob("*.jsonl")} == before
     assert driver.observe() == Observation({resource.key: resource for resource in world()})
+
+
+def test_only_the_newest_journals_are_kept(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "KEPT", 2)
+    for value in range(4):
+        target = Simulator("t")
+        changes = planned(world(value), target)
+        assert not execute(changes, f"plan{value}", {"t": target}, applier).failed
+    assert len(list(applier.folder.iterdir())) == 2
+    assert written(applier).plan == "plan3"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler import journal
 from reconciler.apply import Event as Progress
 from reconciler.apply import Started
 from reconciler.drivers.base import PermanentError
@@ -696,7 +697,7 @@ def test_an_apply_that_never_begins_is_told_once_whatever_the_words_are(
 def test_journals_of_corrected_drift_do_not_fill_the_disk(
     following: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gitops_bring, "_JOURNALS", 2)
+    monkeypatch.setattr(journal, "KEPT", 2)
     for _ in range(4):
         damage(following)
         following.turn(300)
