@@ -128,11 +128,12 @@ def plan(
     if odd := sorted(desired.keys() ^ observed.keys()):
         raise ValueError(f"desired or observed only: {', '.join(odd)}")
     wanted = {target: tuple(resources) for target, resources in desired.items()}
+    held = frozenset() if all(seen.complete for seen in observed.values()) else _needed_elsewhere(rules.needs)
     actions = [
         action
         for target, resources in wanted.items()
         for action in diff(target, resources, observed[target], rules)
-        if not (action.operation == "delete" and _may_be_needed(action, observed, rules.needs))
+        if not (action.operation == "delete" and (action.key.family, action.key.type) in held)
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
     return Plan(in_order(actions), existing - _standing(actions))
@@ -201,15 +202,19 @@ def in_order(actions: Iterable[Action]) -> tuple[Action, ...]:
     return tuple(sorted(actions, key=_order))
 
 
-def _may_be_needed(action: Action, observed: Mapping[str, Observation], needs: Needs) -> bool:
-    """Say whether another target, not read completely, may hold what needs an object.
+def _needed_elsewhere(needs: Needs) -> frozenset[Type]:
+    """Return the types that what lies in another target may need, which is what another family needs.
 
-    Only what lies in different families needs each other over targets.
+    With them goes all that they need themselves, and what their own family builds on them: an object that has
+    to stay must keep what it stands on, and what completes it.
     """
-    if all(seen.complete for seen in observed.values()):
-        return False
-    name = (action.key.family, action.key.type)
-    return any(name in needed and user[0] != name[0] for user, needed in needs.items())
+    held = {name for user, needed in needs.items() for name in needed if user[0] != name[0]}
+    while True:
+        below = {need for name in held for need in needs.get(name, ())}
+        above = {user for user, needed in needs.items() if any(user[0] == n[0] and n in held for n in needed)}
+        if below | above <= held:
+            return frozenset(held)
+        held |= below | above
 
 
 def _standing(actions: Iterable[Action]) -> int:

@@ -174,6 +174,21 @@ def test_what_an_unread_target_may_need_is_not_deleted_elsewhere() -> None:
         assert {action.key.type for action in changes.actions} == deleted
 
 
+def test_with_what_may_be_needed_stays_what_it_stands_on_and_what_completes_it() -> None:
+    """An unseen attachment keeps its network; a network keeps its zone, and the zone its pool."""
+    types = ("vn", "zone", "pool")
+    fabric = [Resource(Key("apstra", "fabric/f", type_, "1"), {}) for type_ in types]
+    needs = {
+        ("kubernetes", "nad"): (("apstra", "vn"),),
+        ("apstra", "vn"): (("apstra", "zone"),),
+        ("apstra", "pool"): (("apstra", "zone"),),
+    }
+    for complete, deleted in ((True, {"vn", "zone", "pool"}), (False, set())):
+        observed = {"fabric": seen(*fabric), "cluster": seen(complete=complete)}
+        changes = plan({"fabric": [], "cluster": []}, observed, Rules(needs))
+        assert {action.key.type for action in changes.actions} == deleted
+
+
 def test_counts_leave_views_out() -> None:
     desired = [
         thing("vrf", "1"),
