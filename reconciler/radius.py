@@ -102,6 +102,8 @@ def _touched(action: Action, known: Reach) -> Iterator[tuple[Thing, str]]:
     called = known.names.get(document, uid)
     if kind in _NETWORKS_AND_POLICIES:
         yield _NETWORKS_AND_POLICIES[kind], called
+    if kind == "Node":
+        yield "nodes", called
     if place == "node":
         cluster, _, node = name.partition("/")
         yield "clusters", cluster
@@ -112,8 +114,6 @@ def _touched(action: Action, known: Reach) -> Iterator[tuple[Thing, str]]:
         nodes = known.nodes.get(document) or known.nodes.get(everywhere, _NONE)
         yield from (("nodes", node) for node in nodes)
     elif place == "fabric":
-        if kind == "Node":
-            yield "nodes", called
         yield from (("leaf ports", port) for port in _leaf_ports(action, document, name, known))
 
 

@@ -101,8 +101,9 @@ def _candidates(intent: Intent, paths: tuple[Candidate, ...], report: Report) ->
         report.warning(
             "IC2633",
             intent.span("spec", "candidatePaths"),
-            f"policy {intent.name!r} has no valid candidate path: its traffic takes the default path",
-            "see the notes on its segment lists",
+            f"policy {intent.name!r} has no valid candidate path: nothing steers its traffic any more",
+            "add a fallback candidate: VPP takes the default path then, but agents of Calico-VPP keep the "
+            "path that they have until another one is announced or they restart",
         )
 
 

@@ -255,6 +255,6 @@ def _watched(segment: Segment, resolved: Resolved) -> Iterator[Origin]:
     for name in names:
         if name in resolved.underlay.routers:
             intent, path = resolved.underlay.router_origin[name]
-            yield Origin("lists", intent, (*path, "state"), "not drained")
+            yield Origin("lists", intent, (*path, "state"), "drained or not")
     if link and f"link/{link.name}" in resolved.facts.origins:
         yield resolved.facts.origins[f"link/{link.name}"]._replace(field="lists")

@@ -84,7 +84,7 @@ def sheet_of_diff(sides: Sides) -> Sheet:
         (*_notes(sides, found.left), *_untaken(found.untaken)),
         check(found.plan, found.observed, {}, _limits(sides.new.session)),
         {**_places(before), **_places(now)},
-        _edited(before, now),
+        _edited((*before, *_facts(sides.old.session)), (*now, *_facts(sides.new.session))),
         sides.command,
     )
 
@@ -194,6 +194,10 @@ def _untaken(count: int) -> Iterator[Note]:
 
 def _intents(session: Session | None) -> tuple[Intent, ...]:
     return session.repository.intents if session and session.repository else ()
+
+
+def _facts(session: Session | None) -> tuple[Intent, ...]:
+    return session.repository.facts if session and session.repository else ()
 
 
 def _limits(session: Session) -> Limits:

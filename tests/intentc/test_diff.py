@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from intentc.cli import run
-from tests.review_cases import CASES, case, commit, fill, git, start
+from tests.review_cases import CASES, ROOT, case, commit, fill, git, start
 
 Capture = pytest.CaptureFixture[str]
 
@@ -256,3 +256,18 @@ def test_protection_is_compared_too(repository: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert run(["diff"]) == 2
     assert "what is protected" in capsys.readouterr().out
+
+
+def test_a_changed_fact_is_the_line_behind_what_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    root = tmp_path / "net"
+    shutil.copytree(ROOT / "examples/two-datacentres", root, ignore=shutil.ignore_patterns("rendered"))
+    monkeypatch.chdir(start(root))
+    commit(root, "first")
+    facts = root / "facts/core.yaml"
+    facts.write_text(facts.read_text().replace("dt4: fcff:0:0:8478::1a02", "dt4: fcff:0:0:8478::1a0f"))
+    line = facts.read_text().split("::1a0f")[0].count("\n") + 1
+    assert run(["diff"]) == 2
+    changed = [text for text in capsys.readouterr().out.splitlines() if "1a0f" in text or "1a02" in text]
+    assert any(f"facts/core.yaml:{line}" in text for text in changed), changed

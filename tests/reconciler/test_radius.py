@@ -40,6 +40,11 @@ def test_an_object_of_a_node_touches_node_cluster_and_its_document() -> None:
     }
 
 
+def test_an_object_of_a_cluster_that_belongs_to_a_node_touches_the_node() -> None:
+    found = touched("cluster/c", "IPPool", "sids-n2", "Node/n2")
+    assert found == {"clusters": {"c": "brief loss"}, "nodes": {"n2": "brief loss"}}
+
+
 def test_a_network_is_called_by_its_name_and_touches_its_ports_of_that_fabric() -> None:
     assert touched("fabric/dc1", "virtual-network", "blue", "VirtualNetwork/uid") == {
         "networks": {"blue": "brief loss"},
