@@ -18,6 +18,11 @@ FieldPath = tuple[str | int, ...]
 """Steps from the root of a document: mapping keys and list indexes."""
 
 
+def dotted(path: FieldPath) -> str:
+    """Write a path as people read it: `spec.subnets.0.cidr`."""
+    return ".".join(map(str, path))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """One place in one file; `line` and `column` count from 1, and 0 means the file as a whole."""

@@ -19,7 +19,7 @@ from compiler.graph import Element, Graph, Scope
 from intent.diagnostics import Report, did_you_mean
 from intent.documents import parse
 from intent.model import Intent, Origin
-from intent.source import Document, FieldPath, Source
+from intent.source import Document, FieldPath, Source, dotted
 from intentc.review.rows import plain
 from reconciler.drivers.layout import MARK_BYTES, Damaged, is_ours, key_at
 from reconciler.plan import Action, Plan
@@ -121,7 +121,7 @@ def _line_of_intent(
     fields = tuple(() if path[:1] in _OF_ALL else path for path in written_at(document, line))
     names = sorted({intent.subject for intent in intents if intent.doc is document})
     who = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-    said = ", ".join(_dotted(path) or "the whole document" for path in fields)
+    said = ", ".join(dotted(path) or "the whole document" for path in fields)
     return _effects(f"{file}:{line}: {said} of {who}", document, fields, graph)
 
 
@@ -183,7 +183,7 @@ def _line_of_output(path: Path, line: int, graph: Graph) -> Answer:
         return _caused(about, tuple(_text_causes(resource, text[line - 1], scope, graph)), scope, graph)
     if path.suffix == ".jsonl":
         return _caused(about, (Trace(resource, resource.origins),), scope, graph)
-    fields = [_dotted(field) for parsed in _parsed(path, raw) for field in written_at(parsed, line)]
+    fields = [dotted(field) for parsed in _parsed(path, raw) for field in written_at(parsed, line)]
     origins = tuple(dict.fromkeys(origin for field in fields for origin in behind(resource, field)))
     about = f"{about} {', '.join(filter(None, fields))}".rstrip()
     return _caused(about, (Trace(resource, origins),), scope, graph)
@@ -263,7 +263,3 @@ def changed(change: Change) -> str:
     sides = (change.before, change.after)
     old, new = ("nothing" if side is ABSENT else json.dumps(side, ensure_ascii=False) for side in sides)
     return f"{change.path or 'all of it'}: {old} → {new}"
-
-
-def _dotted(path: FieldPath) -> str:
-    return ".".join(map(str, path))

@@ -39,8 +39,8 @@ from reconciler.drivers.base import DriverError
 from reconciler.git import GitError, open_commit
 from reconciler.plan import Action, Observation
 from reconciler.prepare import Work, take_up
+from renderers.causes import lines_of
 from renderers.changes import ABSENT, compare
-from renderers.resource import Resource
 
 _NAMED: Final = 20
 """So many objects that moved are named …"""
@@ -186,12 +186,6 @@ def _tell_targets(other: tuple[Action, ...], work: Work) -> None:
         for line in _differences(action, work.observed[action.target]):
             _say(f"    {line}")
     _rest(len(other))
-
-
-def lines_of(resource: Resource) -> list[str]:
-    """Return some lines of intent behind an object, its own document first."""
-    origins = sorted(resource.origins, key=lambda origin: (origin.subject != resource.document, origin.span))
-    return list(dict.fromkeys(str(origin.span) for origin in origins))[:_FIELDS]
 
 
 def _differences(action: Action, seen: Observation) -> Iterator[str]:

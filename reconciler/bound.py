@@ -25,10 +25,10 @@ from intent.diagnostics import Report
 from intent.kinds import KINDS
 from intent.model import Intent, Origin
 from intent.repository import Repository
-from intent.source import FieldPath, Span
+from intent.source import FieldPath, Span, dotted
 from reconciler.codec import ActionForm, Count, Digest, Form, read_action, read_place, write_action
 from reconciler.plan import Action, Plan, in_order
-from renderers.resource import canonical, digest
+from renderers.resource import canonical, digest, document_of
 from renderers.rules import Operation
 
 Value = tuple[str, FieldPath]
@@ -109,7 +109,7 @@ def bind(plan: Plan, repository: Repository, revision: Revision, approvals: Mapp
                 heads.add(value[0])
         heads.add(action.resource.document)
     held = _leases(repository)
-    leases = {name: lease.value for name, lease in held.items() if _head(lease) in heads}
+    leases = {name: lease.value for name, lease in held.items() if document_of(lease.owner) in heads}
     facts = gather(repository.facts, Report()).digest
     approved = dict(sorted(approvals.items()))
     targets = _targets(repository, plan)
@@ -141,7 +141,7 @@ def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tu
             owner, _, pool = name.partition(" ")
             span = Span(repository.ledger.file, lease.line if lease else 0, 1 if lease else 0)
             what = f"{owner} held {value} of {pool}, and now {lease.value if lease else 'nothing'}"
-            changed.setdefault(_short(owner), []).append((span, what))
+            changed.setdefault(document_of(owner), []).append((span, what))
     if not (other or changed):
         return ()
     return tuple(
@@ -179,7 +179,7 @@ def _behind(
 
 def _name(value: Value) -> str:
     subject, path = value
-    return f"{subject} {'.'.join(map(str, path))}".rstrip()
+    return f"{subject} {dotted(path)}".rstrip()
 
 
 def _causes(action: Action, documents: Mapping[str, Intent]) -> dict[Value, Intent | None]:
@@ -233,14 +233,6 @@ def _leases(repository: Repository) -> dict[str, Lease]:
     """Return the leases that are held, by owner and pool."""
     ledger = parse_ledger(repository.ledger, Report())
     return {f"{lease.owner} {lease.pool}": lease for lease in ledger.leases if not lease.freed}
-
-
-def _head(lease: Lease) -> str:
-    return _short(lease.owner)
-
-
-def _short(subject: str) -> str:
-    return "/".join(subject.split("/", 2)[:2])
 
 
 class BoundForm(Form):

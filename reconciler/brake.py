@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from intent.kinds.project import ProjectSpec
 from reconciler.plan import Action, Observation, Plan
 from renderers.resource import Key, Resource
 
@@ -35,6 +36,12 @@ class Limits:
 
 
 DEFAULT: Final = Limits()
+
+
+def limits_of(project: ProjectSpec) -> Limits:
+    """Return the limits that a project sets."""
+    brake = project.gates.deletion_brake
+    return Limits(brake.percent, brake.few)
 
 
 @dataclass(frozen=True, slots=True)

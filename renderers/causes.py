@@ -21,6 +21,9 @@ _WORD: Final = re.compile(r"[\w.:/-]+")
 _PART: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 """One word of the name of a field: `nextHop` and `next_hop` have the same two."""
 
+_LINES: Final = 3
+"""So many lines are named where an object as a whole is explained."""
+
 Render = Callable[[Scope, tuple[Element, ...]], Iterable[Resource]]
 
 
@@ -63,6 +66,12 @@ def foremost(
 
     found = [(side, origin) for side in sides for origin in side.origins if meet(origin.field, path)]
     return max(found, key=rank)[1] if found else None
+
+
+def lines_of(resource: Resource) -> list[str]:
+    """Return some lines of intent behind an object, its own document first."""
+    origins = sorted(resource.origins, key=lambda origin: (origin.subject != resource.document, origin.span))
+    return list(dict.fromkeys(str(origin.span) for origin in origins))[:_LINES]
 
 
 def meet(field: str, path: str) -> bool:

@@ -53,12 +53,17 @@ class Resource:
     @property
     def document(self) -> str:
         """Subject of the document that it belongs to: Kind/uid, at the head of its own subject."""
-        return "/".join(self.subject.split("/", 2)[:2])
+        return document_of(self.subject)
 
     @property
     def digest(self) -> str:
         """Hash of key and spec: equal objects have equal digests on every machine."""
         return digest([*self.key, self.spec])
+
+
+def document_of(subject: str) -> str:
+    """Return the subject of the document that a subject (of an object, the owner of a lease) belongs to."""
+    return "/".join(subject.split("/", 2)[:2])
 
 
 def canonical(value: Any) -> str:

@@ -15,7 +15,7 @@ from intentc import plan_text
 from intentc.commands.plan import add_approvals, braked, present
 from intentc.plan_text import Line
 from intentc.review.rows import plain
-from intentc.saved import lines_of, open_saved, revision
+from intentc.saved import open_saved, revision
 from intentc.session import begin, tell
 from intentc.terminal import Display, show
 from intentc.work import Work, applier, prepare
@@ -27,6 +27,7 @@ from reconciler.execute import execute
 from reconciler.journal import Unwritable, latest
 from reconciler.lease import Held
 from reconciler.review import review
+from renderers.causes import lines_of
 
 _SHOWN: Final = 20
 """Objects that an apply names when it could not do them; there may be a hundred thousand."""

@@ -21,11 +21,11 @@ from typing import Any, Final
 
 from intent.diagnostics import did_you_mean
 from intent.model import Origin
+from intent.source import dotted
 from intentc.causes import Answer, Reason, Unanswered, answer, asked_of, changed
 from intentc.codes import explanations
 from intentc.plan_text import Line, number
 from intentc.review.rows import plain
-from intentc.saved import load
 from intentc.session import add_format, begin, tell
 from intentc.terminal import show
 from reconciler.plan import Action
@@ -84,6 +84,8 @@ def _code(code: str, form: str) -> int:
 
 def _from_plan(options: argparse.Namespace) -> int:
     """Explain the actions of a saved plan: on an object, or because of a line of intent."""
+    from intentc.saved import load
+
     bound = load(options.plan)
     if bound is None:
         return 1
@@ -179,7 +181,7 @@ def _fields(origins: Iterable[Origin]) -> Iterator[tuple[str, str]]:
 def _origins(origins: Iterable[Origin]) -> Iterator[Line]:
     rows: dict[tuple[str, str], None] = {}
     for origin in origins:
-        path = ".".join(map(str, origin.path))
+        path = dotted(origin.path)
         what = f"{path} of {origin.subject}" if path else origin.subject
         rule = f"   ({origin.rule})" if origin.rule else ""
         rows[origin.field or "as a whole", f"{origin.span}  {what}{rule}"] = None

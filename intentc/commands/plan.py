@@ -17,7 +17,7 @@ from intentc.review.sheet import sheet_of_plan, text
 from intentc.session import Session, begin, tell
 from intentc.terminal import show
 from intentc.work import Work, prepare
-from reconciler.brake import Limits, Refusal, check, read_approval
+from reconciler.brake import Refusal, check, limits_of, read_approval
 
 if TYPE_CHECKING:
     from reconciler.bound import Bound
@@ -91,8 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 def braked(project: ProjectSpec, work: Work, approvals: Mapping[str, int]) -> tuple[Refusal, ...]:
     """Return what the deletion brake of the project refuses."""
-    brake = project.gates.deletion_brake
-    return check(work.plan, work.observed, approvals, Limits(brake.percent, brake.few))
+    return check(work.plan, work.observed, approvals, limits_of(project))
 
 
 def _print_json(session: Session, work: Work, bound: Bound, refusals: tuple[Refusal, ...]) -> None:

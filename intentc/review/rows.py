@@ -14,7 +14,7 @@ from typing import Any, Final
 from intent.diagnostics import Report
 from intent.documents import parse
 from intent.model import Origin
-from intent.source import Source
+from intent.source import Source, dotted
 from reconciler.manifest import emit
 from reconciler.review import Step
 from renderers.causes import foremost, meet
@@ -75,7 +75,7 @@ def _changed(path: str, old: Any, new: Any) -> str:
 
 def _edited(origin: Origin, edited: Edited) -> int:
     """Say how surely an edit is behind an origin: 2 where its field was edited, 1 where a part of it was."""
-    path = ".".join(map(str, origin.path))
+    path = dotted(origin.path)
     changed = edited.get(origin.subject, ())
     if any(not other or f"{path}.".startswith(f"{other}.") for other in changed):
         return 2

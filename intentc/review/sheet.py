@@ -11,7 +11,7 @@ from intentc.plan_text import UNREAD, Line, lines, number, summary, unread
 from intentc.review.rows import Edited, plain, why
 from intentc.session import Session
 from intentc.work import Work
-from reconciler.brake import TRAILER, Limits, Refusal, check
+from reconciler.brake import DEFAULT, TRAILER, Limits, Refusal, check, limits_of
 from reconciler.difference import State, difference
 from reconciler.radius import Reach, reach
 from reconciler.review import Review, Step, disappearing, renames, review
@@ -201,10 +201,7 @@ def _facts(session: Session | None) -> tuple[Intent, ...]:
 
 
 def _limits(session: Session) -> Limits:
-    if session.repository is None:
-        return Limits()
-    brake = session.repository.spec.gates.deletion_brake
-    return Limits(brake.percent, brake.few)
+    return limits_of(session.repository.spec) if session.repository else DEFAULT
 
 
 def _edited(before: Iterable[Intent], now: Iterable[Intent]) -> Edited:

@@ -21,6 +21,7 @@ from reconciler.journal import Unwritable
 from reconciler.lease import Held
 from reconciler.prepare import Work, prepare
 from reconciler.retry import Retry
+from renderers.causes import lines_of
 
 
 class Stopping(Exception):  # noqa: N818 -- a wish of the user, not an error
@@ -115,6 +116,6 @@ def _refused(entry: Refusal) -> str:
 
 
 def _said(outcome: Outcome) -> str:
-    places = sorted({str(origin.span) for origin in outcome.action.resource.origins})
-    because = f" (because of {', '.join(places[:3])})" if places else ""
+    places = lines_of(outcome.action.resource)
+    because = f" (because of {', '.join(places)})" if places else ""
     return f"{outcome.status}: {outcome.action.target}: {outcome.action.key}: {outcome.message}{because}"

@@ -20,10 +20,9 @@ from typing import NamedTuple
 from compiler.graph import Graph
 from compiler.passes import compile_intent
 from intent.diagnostics import Diagnostic, Report
-from intent.kinds.project import ProjectSpec
 from intent.memory import Memory
 from intent.repository import Repository, open_project, open_repository
-from reconciler.brake import DEFAULT, Limits, approvals_from_trailers
+from reconciler.brake import DEFAULT, Limits, approvals_from_trailers, limits_of
 from reconciler.git import GitError, open_commit
 from reconciler.gitops.clone import Clone, arrived, follows, has, line, message, sound
 from reconciler.gitops.signers import judge, rules_of
@@ -139,13 +138,11 @@ def place_of(error: Exception) -> str:
 def limits_for(candidate: Candidate, clone: Clone, commit: str, folder: str) -> Limits:
     """Return how much may be deleted without an approval, as `commit` has it, else the candidate itself."""
     if not commit or commit == candidate.commit or not has(clone, commit):
-        brake = candidate.repository.spec.gates.deletion_brake
-        return Limits(brake.percent, brake.few)
+        return limits_of(candidate.repository.spec)
     project, _ = open_project(open_commit(clone.folder, commit, folder=folder), Report())
     if project is None:
         return DEFAULT
-    spec: ProjectSpec = project.spec
-    return Limits(spec.gates.deletion_brake.percent, spec.gates.deletion_brake.few)
+    return limits_of(project.spec)
 
 
 def granted(
