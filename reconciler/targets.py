@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from intent.kinds.project import Target
+from intent.kinds.project import TAKEN, Target
 from renderers.resource import Key, Resource
 
 
 def takes(target: Target, key: Key) -> bool:
     """Say whether a target takes objects with this key."""
-    if target.families and key.family not in target.families:
+    families = target.families or TAKEN[target.type]
+    if families and key.family not in families:
         return False
     kind, _, name = key.scope.partition("/")
+    if target.node is not None:
+        return kind == "node" and name.partition("/")[2] == target.node
     if not (target.clusters or target.fabrics):
         return True
     if kind in ("cluster", "node"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from posixpath import normpath
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from intent.model import Model, Ref, Spec, repeated
 from intent.scalars import (
+    Label,
     Name,
     TableRanges,
     Text,
@@ -18,9 +19,27 @@ from intent.scalars import (
     wrong,
 )
 
-Family = Literal["vpp", "cni", "kubernetes", "workloads", "srpolicy", "fabric", "apstra", "frr"]
-"""What a target takes: node data planes, CNI files of nodes, Kubernetes objects, lines for workloads, SR
-policies for BGP, the neutral fabric blueprint, Apstra, FRR text."""
+Family = Literal["vpp", "linux", "cni", "kubernetes", "workloads", "srpolicy", "fabric", "apstra", "frr"]
+"""What a target takes: node data planes (VPP, Linux), CNI files of nodes, Kubernetes objects, lines for
+workloads, SR policies for BGP, the neutral fabric blueprint, Apstra, FRR text."""
+
+TargetType = Literal["directory", "vpp", "linux", "gobgp", "overlay"]
+FIELDS: Final[dict[TargetType, frozenset[str]]] = {
+    "directory": frozenset({"path", "families", "clusters", "fabrics"}),
+    "vpp": frozenset({"node", "socket"}),
+    "linux": frozenset({"node", "netns"}),
+    "gobgp": frozenset({"address", "clusters"}),
+    "overlay": frozenset({"clusters", "kubeconfig", "context", "namespace"}),
+}
+"""What a target of each type is told, beside its name."""
+TAKEN: Final[dict[TargetType, tuple[Family, ...]]] = {
+    "directory": (),
+    "vpp": ("vpp",),
+    "linux": ("linux",),
+    "gobgp": ("srpolicy",),
+    "overlay": ("vpp", "linux"),
+}
+"""The only families that a target of each type can take; any, where it is empty."""
 
 
 class Pools(Model):
@@ -39,20 +58,44 @@ class Pools(Model):
 
 
 class Target(Model):
-    """One place that rendered objects are applied to."""
+    """One place that changes are applied to."""
 
     name: Name
     """Name in plans and reports."""
-    type: Literal["directory"] = "directory"
-    """Driver: `directory` keeps a tree of rendered files."""
+    type: TargetType = "directory"
+    """Driver: `directory` keeps a tree of rendered files; `vpp` and `linux` program the data plane of the node
+    that intentc runs on; `gobgp` announces SR policies; `overlay` writes NodeOverlay objects for node agents."""
     path: Text = "rendered"
     """Folder of a `directory` target, relative to the repository."""
     families: tuple[Family, ...] = ()
-    """Take only these kinds of output; all, where it is empty."""
+    """Take only these kinds of output; all, where it is empty (`directory`)."""
     clusters: tuple[Annotated[Name, Ref("Cluster")], ...] = ()
     """Take only these clusters and their nodes; everything, where neither clusters nor fabrics are said."""
     fabrics: tuple[Annotated[Name, Ref("Fabric")], ...] = ()
-    """Take only these fabrics; everything, where neither clusters nor fabrics are said."""
+    """Take only these fabrics; everything, where neither clusters nor fabrics are said (`directory`)."""
+    node: Annotated[Name, Ref("Node")] | None = None
+    """The node whose data plane it is (`vpp`, `linux`)."""
+    socket: Text = "/run/vpp/api.sock"
+    """API socket of VPP (`vpp`)."""
+    netns: Text | None = None
+    """Network namespace of the data plane, by name; that of intentc itself, where not said (`linux`)."""
+    address: Text = "127.0.0.1:50051"
+    """Host and port of GoBGP's gRPC API (`gobgp`)."""
+    kubeconfig: Text | None = None
+    """Kubeconfig file; the usual ones or the service account, where not said (`overlay`)."""
+    context: Text | None = None
+    """Context of the kubeconfig; the current one, where not said (`overlay`)."""
+    namespace: Label = "intentc-system"
+    """Namespace of the NodeOverlay objects (`overlay`)."""
+
+    @model_validator(mode="after")
+    def _fields(self) -> Self:
+        allowed = FIELDS[self.type]
+        for field in sorted(self.model_fields_set - allowed - {"name", "type"}):
+            raise wrong(f"{field!r} means nothing to a target of type {self.type}", "leave it out", field)
+        if "node" in allowed and self.node is None:
+            raise wrong(f"a target of type {self.type} is one node", "say which: node: NAME", "node")
+        return self
 
 
 class DeletionBrake(Model):
@@ -120,9 +163,9 @@ spec:
         twin = repeated(target.name for target in self.targets)
         if twin:
             raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
-        paths = [normpath(target.path) for target in self.targets]
+        paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
         for index, path in enumerate(paths):
-            for other in paths[:index]:
+            for other in filter(None, paths[:index] if path else ()):
                 if f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/"):
                     hint = "each would find files of the other: give them folders side by side"
                     raise wrong(f"two targets share {path!r} and {other!r}", hint, "targets", index, "path")

@@ -17,5 +17,7 @@ def open_driver(target: Target, root: Path, memory: Memory | None = None) -> Dri
             from reconciler.drivers.directory import Directory
 
             return Directory(target.name, root / target.path, memory)
+        case "vpp" | "linux" | "gobgp" | "overlay":
+            raise NotImplementedError(target.type)
         case unknown:
             assert_never(unknown)
