@@ -63,8 +63,8 @@ class Target(Model):
     name: Name
     """Name in plans and reports."""
     type: TargetType = "directory"
-    """Driver: `directory` keeps a tree of rendered files; `vpp` and `linux` program the data plane of the node
-    that intentc runs on; `gobgp` announces SR policies; `overlay` writes NodeOverlay objects for node agents."""
+    """Driver: `directory` keeps a tree of rendered files; `vpp` and `linux` program the data plane of a node,
+    from the node itself; `gobgp` announces SR policies; `overlay` writes NodeOverlay objects for agents."""
     path: Text = "rendered"
     """Folder of a `directory` target, relative to the repository."""
     families: tuple[Family, ...] = ()
