@@ -1,8 +1,8 @@
-"""Plans as files: written by `plan --out`, applied by `apply FILE` without compiling or rendering again.
+"""Plans as files: written by `plan --out`, and applied by `apply FILE` as they are.
 
 Invariant: what is applied is what the file says, less what is already so. If one of its objects has become a
-third thing since — neither as it was nor as it shall be —, or the intent behind one has moved, nothing at all
-is applied.
+third thing since — neither as it was nor as it shall be —, or intent does not ask any more for what is left
+of the plan, nothing at all is applied.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from compiler.graph import Graph
+from compiler.passes import compile_intent
 from intent import documents
 from intent.diagnostics import Report, as_text
 from intent.files import Folder
@@ -29,18 +31,20 @@ from reconciler.bound import (
     Moved,
     Revision,
     moved,
-    needs_absence,
     other_targets,
     read,
     recognise,
+    takes_away,
     text,
 )
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError, open_commit
 from reconciler.plan import Action, Observation
-from reconciler.prepare import Work, take_up
+from reconciler.prepare import Work, otherwise, take_up
+from reconciler.said import state
 from renderers.causes import lines_of
 from renderers.changes import ABSENT, compare
+from renderers.resource import Resource
 
 _NAMED: Final = 20
 """So many objects that moved are named …"""
@@ -85,7 +89,7 @@ def revision(root: Path, repository: Repository) -> Revision:
 def open_saved(path: Path, root: Path) -> Opened | None:
     """Return what is left to do of a saved plan; None, with the reason told, where it cannot be applied.
 
-    Intent is read to see whether it moved; nothing is compiled.
+    Where all of intent is what it was, nothing is compiled; else it is compiled for comparison only.
     """
     bound = load(path)
     if bound is None:
@@ -142,24 +146,58 @@ def _elsewhere(bound: Bound, repository: Repository) -> str:
 
 
 def _intent_holds(bound: Bound, work: Work, repository: Repository, report: Report) -> bool:
-    """Say whether the intent behind what is left is what it was; tell what moved."""
+    """Say whether intent still asks for what is left; tell what moved."""
     left = work.plan.actions
     if not left:
         return True
     if not repository.intents and all(entry.code == _EMPTY for entry in report.sorted()):
-        sys.stderr.write(
-            "there is no intent here to compare with: going by the plan, and by what the targets show\n"
-        )
+        _say("there is no intent here to compare with: going by the plan, and by what the targets show")
+        return True
+    if not report.failed and bound.state == state(repository):
         return True
     found = moved(bound, left, repository)
-    unsure = report.failed and (found or needs_absence(bound, left))
-    if unsure:
+    graph = _compiled(repository, report)
+    if graph is None and (found or any(map(takes_away, left))):
         sys.stderr.write(as_text(report.sorted(), repository.texts))
-        _refuse("nothing was applied, because not all intent can be read, and the plan depends on it")
+        _refuse(
+            "nothing was applied, because this intent does not compile, and the plan takes away what it may "
+            "ask for"
+        )
         return False
     if found:
         _tell_intent(found, bound)
+    elif graph is not None and (other := list(otherwise(work, repository, graph))):
+        _tell_other(other, bound)
+        return False
     return not found
+
+
+def _compiled(repository: Repository, report: Report) -> Graph | None:
+    """Return what intent says now; None where it does not compile."""
+    if report.failed:
+        return None
+    said = repository.project, repository.intents, repository.facts, repository.ledger
+    return compile_intent(*said, report).graph
+
+
+def _tell_other(other: list[tuple[Action, Resource | None]], bound: Bound) -> None:
+    """Name the objects that intent asks for otherwise by now, with its lines."""
+    _refuse(f"nothing was applied, because intent asks for something else by now{_made(bound)}")
+    for action, now in other[:_NAMED]:
+        places = ", ".join(lines_of(now or action.resource))
+        _say(f"  moved: {action.target}: {action.key}{f'   ({places})' if places else ''}")
+        if now is None:
+            _say("    it is not asked for any more")
+        elif action.after is None:
+            _say("    it would be deleted, and is asked for again")
+        else:
+            for change in list(compare(action.after.spec, now.spec))[:_FIELDS]:
+                _say(f"    {change.path}: planned {_short(change.before)}, now {_short(change.after)}")
+    _rest(len(other))
+
+
+def _made(bound: Bound) -> str:
+    return f" (the plan was made at commit {bound.revision.commit[:12]})" if bound.revision.commit else ""
 
 
 def _tell_intent(found: tuple[Moved, ...], bound: Bound) -> None:
@@ -167,8 +205,7 @@ def _tell_intent(found: tuple[Moved, ...], bound: Bound) -> None:
     places: dict[tuple[str, str], list[Action]] = {}
     for entry in found:
         places.setdefault((str(entry.span), entry.what), []).append(entry.action)
-    made = f" (at commit {bound.revision.commit[:12]})" if bound.revision.commit else ""
-    _refuse(f"nothing was applied, because intent moved since the plan was made{made}")
+    _refuse(f"nothing was applied, because intent moved since the plan was made{_made(bound)}")
     for (place, what), actions in list(places.items())[:_NAMED]:
         more = f" and {len(actions) - 1:,} more" if len(actions) > 1 else ""
         _say(f"  {place}: {what}")

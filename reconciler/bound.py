@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from compiler.facts import gather
-from compiler.ledger.leases import Lease, parse_ledger
 from intent.diagnostics import Report
 from intent.kinds import KINDS
 from intent.model import Intent, Origin
@@ -28,17 +27,13 @@ from intent.repository import Repository
 from intent.source import FieldPath, Span, dotted
 from reconciler.codec import ActionForm, Count, Digest, Form, read_action, read_place, write_action
 from reconciler.plan import Action, Plan, in_order
+from reconciler.said import Value, digest_at, documents_of, leases_of, state
+from renderers.changes import ABSENT
 from renderers.resource import canonical, digest, document_of
 from renderers.rules import Operation
 
-Value = tuple[str, FieldPath]
-"""A value in intent: the subject of its document, and the path to it."""
 FORMAT: Final = "intentc-plan/1"
 _AGAIN: Final = "make it anew with intentc plan"
-_GONE: Final = "gone"
-"""Instead of the digest of a value: there is no such document …"""
-_UNSET: Final = "unset"
-"""… or it does not say the field."""
 _RESTS_ON: Final[Mapping[Operation, FieldPath]] = {"delete": (), "replace": ("metadata", "protect")}
 """What operations that take something away rest on in the document that it belongs to."""
 _LONGEST: Final = 300
@@ -74,6 +69,8 @@ class Bound:
     """The id behind each lease (`OWNER POOL`) of the documents that caused something."""
     targets: Mapping[str, str] = field(repr=False)
     """Digest of what the project says of each target: where it is, and what it takes."""
+    state: str = ""
+    """Digest of all intent, facts and leases: while it is the same, nothing can have moved."""
     id: str = ""
     """Hash over all of it."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -98,22 +95,23 @@ class Moved(NamedTuple):
 
 def bind(plan: Plan, repository: Repository, revision: Revision, approvals: Mapping[str, int]) -> Bound:
     """Bind a plan to the repository that it was made from."""
-    documents = _documents(repository)
+    documents = documents_of(repository)
     values: dict[Value, Said] = {}
     heads: set[str] = set()
     for action in plan.actions:
         for value, intent in _causes(action, documents).items():
             if value not in values:
                 at = str(intent.doc.span(value[1])) if intent else ""
-                values[value] = Said(_digest(documents, value), at)
+                values[value] = Said(digest_at(documents, value), at)
                 heads.add(value[0])
         heads.add(action.resource.document)
-    held = _leases(repository)
+    held = leases_of(repository)
     leases = {name: lease.value for name, lease in held.items() if document_of(lease.owner) in heads}
     facts = gather(repository.facts, Report()).digest
     approved = dict(sorted(approvals.items()))
     targets = _targets(repository, plan)
-    bound = Bound(plan, repository.project.name, revision, facts, approved, values, leases, targets)
+    name = repository.project.name
+    bound = Bound(plan, name, revision, facts, approved, values, leases, targets, state(repository))
     content = _content(bound)
     return replace(bound, id=_hash(content), content=content)
 
@@ -131,9 +129,9 @@ def other_targets(bound: Bound, repository: Repository) -> tuple[tuple[str, Span
 
 def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tuple[Moved, ...]:
     """Return what moved in intent behind some of the actions since the plan was made; views do not count."""
-    documents = _documents(repository)
-    other = {value for value, said in bound.values.items() if said.digest != _digest(documents, value)}
-    held = _leases(repository)
+    documents = documents_of(repository)
+    other = {value for value, said in bound.values.items() if said.digest != digest_at(documents, value)}
+    held = leases_of(repository)
     changed: dict[str, list[tuple[Span, str]]] = {}
     for name, value in bound.leases.items():
         lease = held.get(name)
@@ -152,9 +150,11 @@ def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tu
     )
 
 
-def needs_absence(bound: Bound, actions: Iterable[Action]) -> bool:
-    """Say whether some of the actions rest on a document not being there."""
-    return any(bound.values[value].digest == _GONE for action in actions for value in _causes(action, {}))
+def takes_away(action: Action) -> bool:
+    """Say whether an action takes something away: an object, a field of it, or an entry of a list."""
+    if action.view or action.before is None:
+        return False
+    return action.operation != "update" or any(change.after is ABSENT for change in action.changes)
 
 
 def _behind(
@@ -204,37 +204,6 @@ def _targets(repository: Repository, plan: Plan) -> dict[str, str]:
     }
 
 
-def _documents(repository: Repository) -> dict[str, Intent]:
-    """Return every document by its subject."""
-    return {intent.subject: intent for intent in (repository.project, *repository.intents, *repository.facts)}
-
-
-def _digest(documents: Mapping[str, Intent], value: Value) -> str:
-    """Return a digest of what a document says at a path, notes for people left out."""
-    subject, path = value
-    document = documents.get(subject)
-    if document is None:
-        return _GONE
-    node = document.doc.data
-    if not path:
-        said = {name: part for name, part in node["metadata"].items() if name != "annotations"}
-        return digest({**node, "metadata": said})[:16]
-    for step in path:
-        inside = (
-            step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
-        )
-        if not inside:
-            return _UNSET
-        node = node[step]
-    return digest(node)[:16]
-
-
-def _leases(repository: Repository) -> dict[str, Lease]:
-    """Return the leases that are held, by owner and pool."""
-    ledger = parse_ledger(repository.ledger, Report())
-    return {f"{lease.owner} {lease.pool}": lease for lease in ledger.leases if not lease.freed}
-
-
 class BoundForm(Form):
     """The file of a plan, but for its summary, which follows from the rest."""
 
@@ -243,6 +212,7 @@ class BoundForm(Form):
     commit: Digest
     dirty: bool
     facts: Digest
+    state: Digest
     approvals: dict[str, Count]
     summary: dict[str, Any]
     leases: dict[str, str]
@@ -339,6 +309,7 @@ def _content(bound: Bound) -> dict[str, Any]:
         "commit": bound.revision.commit,
         "dirty": bound.revision.dirty,
         "facts": bound.facts,
+        "state": bound.state,
         "approvals": dict(bound.approvals),
         "summary": {
             **plan.counts,
@@ -369,7 +340,7 @@ def _read(data: dict[str, Any]) -> Bound:
     plan = Plan(actions, form.summary.get("unchanged", 0))
     revision = Revision(form.commit, form.dirty)
     bound_to = form.approvals, values, form.leases, form.targets
-    return Bound(plan, form.project, revision, form.facts, *bound_to, form.id)
+    return Bound(plan, form.project, revision, form.facts, *bound_to, form.state, form.id)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ DriverError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -68,6 +68,30 @@ def take_up(approved: Plan, targets: Iterable[Target], root: Path) -> tuple[Work
     drivers, observed = observe([target for target in targets if target.name in wanted], root, redact)
     left, moved = resume(approved, observed)
     return Work(left, drivers, observed, redact=redact), moved
+
+
+def otherwise(work: Work, repository: Repository, graph: Graph) -> Iterator[tuple[Action, Resource | None]]:
+    """Yield the actions of an approved plan that intent, as it is now, would end otherwise, and how.
+
+    Rendered is for comparison only: what is applied is what the plan says.
+    """
+    actions = [action for action in work.plan.actions if not action.view]
+    wanted = {action.key.scope for action in actions}
+    scopes = [scope for scope in graph.scopes if str(scope) in wanted]
+    desired, _ = route(repository.spec.targets, protect(repository, render(graph, scopes)))
+    ids = {action.id for action in actions}
+    now = {
+        (target, resource.key): resource
+        for target, resources in desired.items()
+        for resource in resources
+        if (target, resource.key) in ids
+    }
+    for action in actions:
+        found, driver = now.get(action.id), work.drivers[action.target]
+        if found is not None and driver.vault:
+            found = driver.vault.seal(found)
+        if not work.observed[action.target].like(found, action.after):
+            yield action, found
 
 
 def observe(

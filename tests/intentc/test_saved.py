@@ -65,15 +65,80 @@ def test_a_saved_plan_is_applied_as_it_is(capsys: Capture) -> None:
     assert run(["plan"]) == 0
 
 
-def test_nothing_is_compiled_again(repository: Path) -> None:
+def test_nothing_is_compiled_while_intent_is_what_it_was(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = repository / "intent" / "policy.yaml"
+    policy.write_text(f"# a comment changes nothing\n{policy.read_text()}")
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("intentc.saved.compile_intent", never)
+    assert run(["apply", "plan.json", "--yes"]) == 0
+
+
+BROKEN = (
+    "apiVersion: intentc.dev/v1alpha1\nkind: Workload\nmetadata: {name: w}\n"
+    "spec: {cluster: nowhere, namespace: x, networks: [none]}\n"
+)
+
+
+IDLE = "apiVersion: intentc.dev/v1alpha1\nkind: Node\nmetadata: {name: idle}\nspec: {site: dc3}\n"
+
+
+def test_what_only_adds_is_applied_though_intent_elsewhere_is_broken(repository: Path) -> None:
     """A cluster that names no node cannot be compiled, and is not behind anything in the plan."""
-    other = repository / "intent" / "other.yaml"
-    other.write_text(
-        "apiVersion: intentc.dev/v1alpha1\nkind: Workload\nmetadata: {name: w}\n"
-        "spec: {cluster: nowhere, namespace: x, networks: [none]}\n"
-    )
+    shutil.rmtree(repository / "rendered")
+    assert run(["plan", "--out", "plan.json"]) == 2
+    (repository / "intent" / "other.yaml").write_text(BROKEN)
     assert run(["plan"]) == 1
     assert run(["apply", "plan.json", "--yes"]) == 0
+
+
+def test_nothing_is_taken_away_by_intent_that_does_not_compile(repository: Path, capsys: Capture) -> None:
+    (repository / "intent" / "other.yaml").write_text(BROKEN)
+    before = files(repository)
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    err = capsys.readouterr().err
+    assert "intent/other.yaml:4" in err
+    assert "this intent does not compile, and the plan takes away what it may ask for" in err
+    assert files(repository) == before
+
+
+def without_ipv6(repository: Path, capsys: Capture) -> str:
+    """Plan what a cluster without IPv6 loses, with all approvals; return the cluster as it was."""
+    assert run(["apply", "plan.json", "--yes"]) == 0
+    cluster = repository / "intent" / "cluster.yaml"
+    said = cluster.read_text()
+    change(cluster, "    ipv6: fd64::/48\n", "")
+    assert run(["ledger", "update"]) == 0
+    capsys.readouterr()
+    assert run(["plan", "--format", "json"]) == 2
+    approvals = [entry["approve"] for entry in json.loads(capsys.readouterr().out)["brake"]]
+    words = [word for approval in approvals for word in ("--allow-delete", approval)]
+    assert run(["plan", "--out", "plan.json", *words]) == 2
+    return said
+
+
+def test_what_is_asked_for_again_is_not_deleted(repository: Path, capsys: Capture) -> None:
+    """What goes was observed and names no lines; what took it away is a value in another document."""
+    said = without_ipv6(repository, capsys)
+    (repository / "intent" / "cluster.yaml").write_text(said)
+    assert run(["ledger", "update"]) == 0
+    before = files(repository)
+    capsys.readouterr()
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    err = capsys.readouterr().err
+    assert "nothing was applied, because intent" in err
+    assert files(repository) == before
+
+
+def test_an_unrelated_document_is_no_reason_to_keep_what_goes(repository: Path, capsys: Capture) -> None:
+    without_ipv6(repository, capsys)
+    (repository / "intent" / "more.yaml").write_text(IDLE)
+    assert run(["apply", "plan.json", "--yes"]) == 0
+    assert run(["plan"]) == 0
 
 
 def test_a_plan_that_was_done_has_nothing_left(repository: Path, capsys: Capture) -> None:
@@ -230,7 +295,7 @@ def test_intent_that_moved_since_is_named_with_its_line(repository: Path, capsys
 def test_an_unrelated_commit_is_no_reason_to_refuse(repository: Path) -> None:
     policy = repository / "intent" / "policy.yaml"
     policy.write_text("# about the policy\n\n" + policy.read_text())
-    (repository / "intent" / "more.yaml").write_text(policy.read_text().replace("east-to-west", "west"))
+    (repository / "intent" / "more.yaml").write_text(IDLE)
     assert run(["apply", "plan.json", "--yes"]) == 0
 
 
@@ -240,7 +305,7 @@ def test_intent_that_cannot_be_read_is_not_taken_for_gone(repository: Path, caps
     assert run(["apply", "plan.json", "--yes"]) == 1
     err = capsys.readouterr().err
     assert "error[IC1006]" in err
-    assert "not all intent can be read, and the plan depends on it" in err
+    assert "this intent does not compile" in err
 
 
 def test_without_any_intent_the_plan_and_the_targets_are_enough(repository: Path, capsys: Capture) -> None:

@@ -22,9 +22,9 @@ from reconciler.bound import (
     bind,
     from_json,
     moved,
-    needs_absence,
     read,
     recognise,
+    takes_away,
     text,
 )
 from reconciler.plan import Observation, Plan, plan
@@ -157,17 +157,33 @@ def test_a_whole_document_is_what_it_says_without_notes() -> None:
 def test_a_deletion_rests_on_its_document_being_gone() -> None:
     empty = repository({"blue": DEFAULT["blue"]})
     bound = bound_to(empty, [], thing("red", table=1))
-    assert needs_absence(bound, bound.plan.actions)
     assert what(bound, empty) == []
     assert what(bound, repository({"blue": spec(5009)})) == []
     (found,) = what(bound, repository())
     assert "VirtualNetwork/red has come back" in found[1]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "away"),
+    [
+        (None, {"table": 1, "lists": [1, 2]}, False),
+        ({"table": 1}, {"table": 2}, False),
+        ({"table": 1}, {"table": 1, "lists": [1]}, False),
+        ({"lists": [1, 2]}, {"lists": [1]}, True),
+        ({"table": 1, "lists": []}, {"table": 1}, True),
+        ({"table": 1}, None, True),
+    ],
+)
+def test_what_takes_something_away(before: dict[str, Any] | None, after: Any, *, away: bool) -> None:
+    seen = {} if before is None else {thing("red").key: thing("red", **before)}
+    wanted = [] if after is None else [thing("red", **after)]
+    (action,) = plan({"t": wanted}, {"t": Observation(seen)}).actions
+    assert takes_away(action) is away
+
+
 def test_a_deletion_rests_on_what_is_left_of_its_document() -> None:
     where = repository()
     bound = bound_to(where, [], thing("red", table=1))
-    assert not needs_absence(bound, bound.plan.actions)
     assert what(bound, where) == []
     assert len(what(bound, repository({**DEFAULT, "red": spec(5009)}))) == 1
 
