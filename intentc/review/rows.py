@@ -46,10 +46,12 @@ def changes(step: Step, edited: Edited = NOTHING) -> Iterator[str]:
     if step.before is None or step.after is None:
         return
     for path, old, new in _differences("", step.before.spec, step.after.spec):
-        place = why((step.after, step.before), _changed(path, old, new), edited)
-        for row in _rows(path, old, new):
-            yield f"{row}{'   ' + place if place else ''}"
-            place = ""
+        said = ""
+        for row, at, gone in _placed(path, old, new):
+            sides = (step.before, step.after) if gone else (step.after, step.before)
+            place = why(sides, at, edited)
+            yield f"{row}{'   ' + place if place not in ('', said) else ''}"
+            said = place
     if step.before.spec == step.after.spec and step.word == "update":
         yield step.reason
 
@@ -182,6 +184,21 @@ def _steps(old: Any, new: Any) -> list[tuple[str, Any, Any]] | None:
         if any(len(_written_out(item)) > _WIDTH for pair in pairs for item in pair):
             return [(str(at), *pair) for at, pair in enumerate(zip(old, new, strict=True))]
     return None
+
+
+def _placed(path: str, old: Any, new: Any) -> Iterator[tuple[str, str, bool]]:
+    """Yield rows with the field that each is about, and whether that is one of before.
+
+    An item that left a list is looked up where it stood: its number means another item by now.
+    """
+    if isinstance(old, list) and isinstance(new, list) and len(old) != len(new):
+        for sign, items, others in (("-", old, new), ("+", new, old)):
+            for at, item in enumerate(items):
+                if item not in others:
+                    yield f"{path}: {sign} {_value(item)}", f"{path}.{at}", sign == "-"
+        return
+    for row in _rows(path, old, new):
+        yield row, _changed(path, old, new), False
 
 
 def _rows(path: str, old: Any, new: Any) -> Iterator[str]:
