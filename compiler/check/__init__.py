@@ -11,8 +11,10 @@ from typing import Final
 from compiler.allocated import Allocated
 from compiler.check.address_space import check_address_space, check_leases, check_sid_blocks
 from compiler.check.addresses import check_addresses, check_blocks, check_ipam
+from compiler.check.announcements import check_announcements, check_functions
 from compiler.check.assertions import check_assertions
 from compiler.check.border import check_exits
+from compiler.check.calico_pools import check_calico_pools
 from compiler.check.effects import check_effects
 from compiler.check.fabric import check_bonds, check_cables, check_fabric_attachments, check_pod_ports
 from compiler.check.fabric_mtu import check_mtu
@@ -42,6 +44,8 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
     check_address_space,  # SIDs, pods, services and nodes apart wherever they are routed together
     check_sid_blocks,  # SIDs inside the block of their underlay
     check_policies,  # TE paths against underlay, hardware, facts and each other
+    check_announcements,  # SR policies that travel by BGP: told apart, not too large, not lost on the way
+    check_calico_pools,  # Calico's pools against the nodes that draw from them
     check_pools,  # pools of VFs against NICs and each other
     check_offers,  # networks against what each cluster has installed, and the names that pods take them by
     check_workloads,  # pods against what they are offered
@@ -62,6 +66,7 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
 )
 CHECKS_WITH_IDS: Final[tuple[Callable[[Allocated, Report], None], ...]] = (
     check_leases,  # facts and steered prefixes against what was leased
+    check_functions,  # service SIDs have a place in the distinguishers of BGP
     check_pins,  # pinned VLANs and VNIs lie in the pools of their fabrics
     check_first_vlan,  # Apstra keeps VLAN 1 for itself
     check_vlans_of_ports,  # every port allows the VLANs that it needs

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from compiler.check.path_claims import check_latency, check_path, check_survival
 from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.assertion import AssertionSpec, Pair, Place
@@ -37,17 +38,19 @@ class Verdict(NamedTuple):
 
 
 def check_assertions(resolved: Resolved, report: Report) -> None:
-    """Check every assertion that can be judged; say which cannot yet."""
+    """Check every assertion; one that cannot be judged is said."""
     for intent in resolved.of("Assertion").values():
         spec: AssertionSpec = intent.spec
         if spec.reach:
             _check_reach(intent, spec.reach, resolved, report)
         elif spec.isolate:
             _check_isolate(intent, spec.isolate, resolved, report)
-        else:
-            claim = next(name for name in ("path", "latency", "survives") if getattr(spec, name) is not None)
-            text = f"assertion {intent.name!r} is not checked: claims of type {claim} are not judged yet"
-            report.note("IC2382", intent.span("spec", claim, key=True), text)
+        elif spec.path:
+            check_path(intent, spec.path, resolved, report)
+        elif spec.latency:
+            check_latency(intent, spec.latency, resolved, report)
+        elif spec.survives:
+            check_survival(intent, spec.survives, resolved, report)
 
 
 def _check_reach(intent: Intent, pair: Pair, resolved: Resolved, report: Report) -> None:

@@ -49,16 +49,17 @@ def _steer(intent: Intent, cluster: Cluster, report: Report) -> None:
 
 def _one_list(intent: Intent, cluster: Cluster, resolved: Resolved, report: Report) -> None:
     """The agent's ConfigMap holds one segment list per policy."""
-    candidate = active(resolved)[intent.name]
-    if candidate and len(candidate.valid) > 1:
-        report.error(
-            "IC2644",
-            intent.span("spec", "candidatePaths", candidate.index, "explicit"),
-            f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy, "
-            f"not {len(candidate.valid)}",
-            "write one list per candidate path, or use controlPlane: bgp",
-            [Related(cluster.intent.span("spec", "controlPlane"), "the control plane")],
-        )
+    for choice in active(resolved)[intent.name].values():
+        if len(choice.lists) > 1:
+            report.error(
+                "IC2644",
+                intent.span("spec", "candidatePaths", choice.candidate.index, "explicit"),
+                f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy, "
+                f"not {len(choice.lists)}",
+                "write one list per candidate path, or use controlPlane: bgp",
+                [Related(cluster.intent.span("spec", "controlPlane"), "the control plane")],
+            )
+            return
 
 
 def _headends(
@@ -100,7 +101,7 @@ def _injectors(intent: Intent, cluster: Cluster, resolved: Resolved, report: Rep
 
 def _facts(intent: Intent, cluster: Cluster, node: str, resolved: Resolved, report: Report) -> None:
     """What an injected policy ends in is drawn by Calico, so it must have been observed."""
-    hint = "capture the facts of the cluster (SAFI 73) into facts/"
+    hint = "run `intentc facts capture`, and commit what it writes"
     fact = resolved.facts.nodes.get(node)
     wanted = [family for family in families(cluster, PODS, resolved) if family in intent.spec.steer.pods]
     if fact is None:

@@ -45,7 +45,13 @@ def _cluster(intent: Intent, resolved: Resolved) -> Idle:
     said = spec.model_fields_set
     calico, cluster = spec.dataplane == "calico-vpp", resolved.clusters[intent.name]
     if not calico and "bgp" in said:
-        yield ("bgp",), "only Calico-VPP is told its BGP"
+        announces = spec.srv6 is not None and spec.control_plane == "bgp"
+        idle = spec.bgp.model_fields_set - ({"injector", "injection"} if announces else set())
+        if announces:
+            for field in sorted(idle):
+                yield ("bgp", camel(field)), "only Calico-VPP is told its BGP"
+        else:
+            yield ("bgp",), "only Calico-VPP is told its BGP"
     if "uplink_interface" in said and (not calico or spec.srv6 is None or owns_sids(cluster)):
         yield (
             ("uplinkInterface",),
@@ -55,8 +61,11 @@ def _cluster(intent: Intent, resolved: Resolved) -> Idle:
         for field in ("pod_mtu", "block_sizes"):
             if field in said:
                 yield (camel(field),), "without srv6 the default network of pods is left alone"
-    if calico and spec.srv6 and "hop_limit" in spec.srv6.model_fields_set:
-        yield ("srv6", "hopLimit"), "Calico-VPP chooses the outer hop limit by itself"
+    if spec.srv6 and "hop_limit" in spec.srv6.model_fields_set and spec.dataplane != "vpp":
+        who = "Calico-VPP" if calico else "Linux"
+        yield ("srv6", "hopLimit"), f"{who} chooses the outer hop limit by itself"
+    if spec.srv6 and "vrf_devices" in spec.srv6.model_fields_set and spec.dataplane != "linux":
+        yield ("srv6", "vrfDevices"), "only nodes with dataplane: linux need VRF devices"
     yield from _surroundings(spec)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Final
 
+from compiler.check.packing import check_packing
 from compiler.derived.mtu import LEAST, pod_mtu
 from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
@@ -32,7 +33,7 @@ def check_clusters(resolved: Resolved, report: Report) -> None:
         _names(cluster, report)
         if cluster.spec.srv6 is None:
             continue
-        _planes(cluster, cluster.spec.srv6, report)
+        _planes(cluster, cluster.spec.srv6, resolved, report)
         if cluster.spec.dataplane == "calico-vpp":
             _calico(cluster, cluster.spec.srv6, report)
         _nodes(cluster, resolved, report)
@@ -53,22 +54,17 @@ def _names(cluster: Cluster, report: Report) -> None:
                 report.error("IC2621", intent.span(*path), text, "rename or remove one", [place])
 
 
-def _planes(cluster: Cluster, overlay: Overlay, report: Report) -> None:
+def _planes(cluster: Cluster, overlay: Overlay, resolved: Resolved, report: Report) -> None:
     spec, intent = cluster.spec, cluster.intent
-    if spec.dataplane == "linux":
-        report.error(
-            "IC2602",
-            intent.span("spec", "dataplane"),
-            f"the SRv6 overlay of cluster {cluster.name!r} cannot be rendered for data plane linux yet",
-            "use dataplane: vpp",
-        )
-    elif overlay.encapsulation != "full":
+    if spec.dataplane != "linux" and overlay.encapsulation == "reduced":
         report.error(
             "IC2603",
             intent.span("spec", "srv6", "encapsulation"),
-            f"{spec.dataplane} writes the full SRH and knows no {overlay.encapsulation} encapsulation",
-            "leave it out, or write encapsulation: full",
+            f"{spec.dataplane} writes the full SRH and knows no reduced encapsulation",
+            "leave it out, or write encapsulation: full, or usid where the routers know it",
         )
+    if overlay.encapsulation == "usid":
+        check_packing(cluster, overlay, resolved, report)
 
 
 def _calico(cluster: Cluster, overlay: Overlay, report: Report) -> None:
@@ -266,6 +262,16 @@ def check_meshes(resolved: Resolved, report: Report) -> None:
                 span,
                 f"{both}: Calico-VPP learns tunnels only from nodes that announce themselves as Calico does",
                 "mesh Calico clusters with each other, and vpp clusters with each other",
+                place,
+            )
+        elif (one.srv6 and one.srv6.encapsulation == "usid") != (
+            two.srv6 and two.srv6.encapsulation == "usid"
+        ):
+            report.error(
+                "IC2604",
+                span,
+                f"{both}: only one of them packs SIDs, so their service SIDs differ in form",
+                "write encapsulation: usid in both, or in none",
                 place,
             )
         elif one.control_plane != two.control_plane:

@@ -1,4 +1,4 @@
-"""Checks of SRv6Policies: segments exist, lists fit the hardware, traffic is claimed once.
+"""Checks of SRv6Policies: segments exist, paths are found, lists fit the hardware, traffic is claimed once.
 
 What is wrong in intent is an error. What is drained or down takes its list out of use, and is only said.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Final
 
 from compiler.allocated import PODS
+from compiler.check.bgp_paths import check_one_path
 from compiler.check.calico_paths import check_calico_paths
+from compiler.check.dynamic import check_constraints, check_loops, check_refusals, some
+from compiler.check.sids import check_limits
+from compiler.derived.access import pairs
+from compiler.derived.candidate import Candidate
 from compiler.derived.overlay import chosen, families, owns_sids, steered
-from compiler.derived.policy import Candidate, PathList, candidates
+from compiler.derived.policy import active, candidates
 from compiler.derived.tunnels import claims
 from compiler.ledger.demand import bsid_pool
 from compiler.resolved import Resolved
@@ -21,19 +25,18 @@ from intent.diagnostics import Related, Report
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent
 
-MOST_SIDS: Final = 16
-"""SIDs that VPP's API takes; what a node can push where nothing else is said."""
-
 
 def check_policies(resolved: Resolved, report: Report) -> None:
     """Check each SRv6Policy, and all of them against each other."""
     for name, intent in resolved.of("SRv6Policy").items():
         heads, ends = _ends(intent, resolved, report)
         paths = candidates(resolved)[name]
-        _candidates(intent, paths, report)
+        check_constraints(intent, resolved, report)
+        _candidates(intent, paths, resolved, report)
         if heads and ends:
             _steering(intent, ends, resolved, report)
-            _limits(intent, paths, heads, resolved, report)
+            check_limits(intent, paths, heads, resolved, report)
+            check_one_path(intent, ends, resolved, report)
             check_calico_paths(intent, heads, ends, resolved, report)
     _claimed_twice(resolved, report)
 
@@ -71,19 +74,11 @@ def _meet(meshes: Mapping[str, tuple[str, ...]], ends: tuple[str, ...], resolved
     return any(by_cluster[cluster] - {head} for head, mesh in meshes.items() for cluster in mesh)
 
 
-def _candidates(intent: Intent, paths: tuple[Candidate, ...], report: Report) -> None:
-    """Report segments that do not exist, lists out of use, and a policy without a valid candidate."""
+def _candidates(intent: Intent, paths: tuple[Candidate, ...], resolved: Resolved, report: Report) -> None:
+    """Report segments that do not exist, lists out of use, and where no candidate is valid."""
     wrong = False
     for candidate in paths:
         where = ("spec", "candidatePaths", candidate.index)
-        if candidate.path.dynamic:
-            wrong = True
-            report.error(
-                "IC2630",
-                intent.span(*where, "dynamic"),
-                f"candidate path {candidate.path.name!r} is dynamic: paths are not computed yet",
-                "write an explicit path",
-            )
         for item in candidate.lists:
             for place, fault in item.faults:
                 span = intent.span(*where, "explicit", item.index, "segments", place, fault.field)
@@ -97,13 +92,17 @@ def _candidates(intent: Intent, paths: tuple[Candidate, ...], report: Report) ->
                         f"segment list {item.index + 1} of {candidate.path.name!r} is out of use: "
                         f"{fault.message}",
                     )
-    if not wrong and not any(candidate.valid for candidate in paths):
+        check_refusals(intent, candidate, report)
+        check_loops(intent, candidate, resolved, report)
+    without = [str(pair) for pair in pairs(intent, resolved) if pair not in active(resolved)[intent.name]]
+    if not wrong and without:
+        everywhere = len(without) == len(pairs(intent, resolved))
         report.warning(
             "IC2633",
             intent.span("spec", "candidatePaths"),
-            f"policy {intent.name!r} has no valid candidate path: nothing steers its traffic any more",
-            "add a fallback candidate: VPP takes the default path then, but agents of Calico-VPP keep the "
-            "path that they have until another one is announced or they restart",
+            f"policy {intent.name!r} has no valid candidate path{'' if everywhere else ' ' + some(without)}: "
+            "nothing steers its traffic any more",
+            "add a fallback candidate, or let it take the default path",
         )
 
 
@@ -181,52 +180,6 @@ def _pins(intent: Intent, ends: tuple[str, ...], resolved: Resolved, report: Rep
                 f"BSID {pin}{each} does not lie in {ours}, what is ours of the pool of {cluster.name!r}",
                 f"pin one of {ours}{drawn}",
                 [Related(cluster.intent.span("spec", "srv6", "policies"), "the pool")],
-            )
-
-
-def _limits(
-    intent: Intent, paths: tuple[Candidate, ...], heads: tuple[str, ...], resolved: Resolved, report: Report
-) -> None:
-    """Check each list against what headends push and routers on the way forward and pop."""
-    weakest = min(heads, key=lambda name: (resolved.servers[name].max_sids or MOST_SIDS, name))
-    most = resolved.servers[weakest].max_sids or MOST_SIDS
-    for candidate in paths:
-        for item in candidate.lists:
-            span = intent.span("spec", "candidatePaths", candidate.index, "explicit", item.index)
-            sids = len(item.steps) + len(item.faults) + 1
-            if sids > most:
-                server = resolved.servers[weakest]
-                report.error(
-                    "IC2635",
-                    span,
-                    f"{sids} SIDs (service SID included) are more than headend {weakest!r} can push: {most}",
-                    "shorten the list",
-                    [Related(server.intent.span("spec", "maxSids"), "the headend")],
-                )
-            for message, router in _router_limits(item, sids, resolved):
-                place, path = resolved.underlay.router_origin[router]
-                report.error(
-                    "IC2636",
-                    span,
-                    message,
-                    "shorten the list, or avoid the router",
-                    [Related(place.span(*path, "maxSids"), f"router {router!r}")],
-                )
-
-
-def _router_limits(item: PathList, sids: int, resolved: Resolved) -> Iterator[tuple[str, str]]:
-    """Yield what is too much for routers on the way (RFC 9352 §4): message, router."""
-    for at, step in enumerate(item.steps if item.valid else ()):
-        if step.router is None:
-            continue
-        limits, left = resolved.underlay.routers[step.router].max_sids, sids - 1 - at
-        if limits.segments_left is not None and left > limits.segments_left:
-            most = limits.segments_left
-            yield f"router {step.router!r} is reached with Segments Left {left}; it takes {most}", step.router
-        if left == 1 and limits.end_pop is not None and sids > limits.end_pop:
-            yield (
-                f"router {step.router!r} would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}",
-                step.router,
             )
 
 

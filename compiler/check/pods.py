@@ -162,6 +162,14 @@ def _check_overlay(offer: Offer, cluster: Cluster, resolved: Resolved, report: R
     if cluster.spec.dataplane == "calico-vpp":
         text = f"the data plane of cluster {cluster.name!r} is Calico's, which has no VRFs for networks"
         found.append((text, "the data plane must be vpp or linux"))
+    if cluster.spec.dataplane == "linux" and cluster.spec.srv6 and not cluster.spec.srv6.vrf_devices:
+        report.error(
+            "IC2602",
+            intent.span(*offer.path),
+            f"network {network.name!r} needs VRF devices on the nodes of cluster {cluster.name!r}",
+            "set srv6.vrfDevices: true where their kernels have CONFIG_NET_VRF, or use dataplane: vpp",
+            [Related(cluster.intent.span("spec", "srv6"), "the overlay")],
+        )
     if not network.spec.subnets:
         text = f"network {network.name!r} has no subnet: the overlay carries packets, not frames"
         found.append((text, "add subnets to the network"))

@@ -47,19 +47,19 @@ def _check_sid(
     if sid is None:
         return
     intent, path = place
-    span = intent.span(*path)
     if router is None:
         text = f"End.X SID {sid} stands at node {end.at!r}: only routers forward by SIDs"
-        report.error("IC2025", span, text, "remove it")
+        report.error("IC2025", intent.span(*path), text, "remove it")
         return
     if sid not in router.locator:
         text = f"End.X SID {sid} lies outside locator {router.locator}, which leads to router {end.at!r}"
         other, where = resolved.underlay.router_origin[end.at]
         related = [Related(other.span(*where, "locator"), "the locator")]
-        report.error("IC2025", span, text, "take an address of the locator", related)
+        report.error("IC2025", intent.span(*path), text, "take an address of the locator", related)
     what, other, where = taken.setdefault(
         sid, (f"the End.X SID of link {link!r} at {end.at!r}", intent, path)
     )
     if (other, where) != (intent, path):
         related = [Related(other.span(*where), "taken here")]
-        report.error("IC2025", span, f"End.X SID {sid} is {what} too", "give each a SID of its own", related)
+        text = f"End.X SID {sid} is {what} too"
+        report.error("IC2025", intent.span(*path), text, "give each a SID of its own", related)

@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from compiler.derived.access import Pair, access_of, heads_at, tails_at
+from compiler.derived.candidate import Candidate
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen
+from compiler.derived.packing import packs, width
+from compiler.derived.policy import candidates
+from compiler.derived.ways import underlay_origins
 from compiler.resolved import Cluster, Resolved
-from intent.kinds.srv6_policy import SRv6PolicySpec
+from intent.kinds.cluster import ClusterSpec
 from intent.model import Intent, Origin
 from intent.source import FieldPath
 
@@ -50,12 +55,17 @@ class PodMtu:
         return f"{self.underlay} underlay - {header} ({sids}) = {self.value}"
 
 
-def overhead(sids: int, encapsulation: str) -> int:
-    """Return the bytes that encapsulation adds (RFC 8986 §5, RFC 9800; VPP writes no SRH for one SID)."""
-    if encapsulation == "usid":
-        return OUTER
-    listed = sids - 1 if encapsulation == "reduced" else sids
-    return OUTER if sids == 1 else OUTER + 8 + 16 * listed
+def overhead(sids: int, *, reduced: bool) -> int:
+    """Return the bytes that encapsulation adds to a packet (RFC 8986 §5); for one SID nobody writes an SRH.
+
+    `sids` are the addresses of the list: carriers count once. `reduced` leaves the first out of the SRH.
+    """
+    return OUTER if sids == 1 else OUTER + 8 + 16 * (sids - 1 if reduced else sids)
+
+
+def reduces(spec: ClusterSpec) -> bool:
+    """Say whether headends of a cluster leave the first SID out of the SRH."""
+    return spec.dataplane == "linux" and spec.srv6 is not None and spec.srv6.encapsulation != "full"
 
 
 def pod_mtu(cluster: Cluster, resolved: Resolved) -> PodMtu | None:
@@ -70,7 +80,7 @@ def mtu_in_force(cluster: Cluster, resolved: Resolved) -> tuple[int | None, tupl
     left = pod_mtu(cluster, resolved)
     if left is None:
         return None, ()
-    written = Origin("mtu", cluster.intent, ("spec", "srv6", "encapsulation"), "bytes of the SRH")
+    written = Origin("mtu", cluster.intent, ("spec", "srv6", "encapsulation"), "SIDs of the SRH")
     return left.value, (left.least_link, *left.longest, *((written,) if left.longest else ()))
 
 
@@ -89,7 +99,7 @@ def _pod_mtus(resolved: Resolved) -> Mapping[str, PodMtu]:
             continue
         least, intent, path = min(rows, key=lambda row: row[0])
         sids, place = longest.get(cluster.name, (1, ()))
-        size = overhead(sids, cluster.spec.srv6.encapsulation)
+        size = overhead(sids, reduced=reduces(cluster.spec))
         found[cluster.name] = PodMtu(
             least, size, sids, Origin("mtu", intent, path, "lowest MTU on the way"), place
         )
@@ -127,19 +137,51 @@ def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent
 def _longest(resolved: Resolved) -> Mapping[str, tuple[int, tuple[Origin, ...]]]:
     """Return the most SIDs that headends of each cluster write, and where that was said."""
     found: dict[str, tuple[int, tuple[Origin, ...]]] = {}
-    for intent in resolved.of("SRv6Policy").values():
-        spec: SRv6PolicySpec = intent.spec
-        lists = [
-            (len(item.segments) + 1, ("spec", "candidatePaths", at, "explicit", index))
-            for at, path in enumerate(spec.candidate_paths)
-            for index, item in enumerate(path.explicit or ())
-        ]
-        if not lists:
+    for name, paths in candidates(resolved).items():
+        intent = resolved.of("SRv6Policy")[name]
+        rows = [row for path in paths for row in _lengths(intent, path, resolved)]
+        if not rows:
             continue
-        sids, where = max(lists, key=lambda row: row[0])
-        for cluster in {resolved.servers[name].cluster or "" for name in chosen(spec.headends, resolved)}:
+        sids, causes = max(rows, key=lambda row: row[0])
+        heads = chosen(intent.spec.headends, resolved)
+        for cluster in {resolved.servers[head].cluster or "" for head in heads}:
             if sids > found.get(cluster, (1, ()))[0]:
                 rule = f"longest list: {sids} SIDs"
-                places = (where, ("spec", "headends"))
-                found[cluster] = (sids, tuple(Origin("mtu", intent, place, rule) for place in places))
+                chooses = Origin("mtu", intent, ("spec", "headends"), rule)
+                rest = [cause._replace(field="mtu", rule=cause.rule or rule) for cause in causes]
+                found[cluster] = (sids, (rest[0], chooses, *rest[1:]))
     return found
+
+
+def _lengths(intent: Intent, path: Candidate, resolved: Resolved) -> Iterator[tuple[int, tuple[Origin, ...]]]:
+    """Yield the lengths of the lists of a candidate, also of those out of use, and where they are said.
+
+    A list that will be computed may be as long as `maxSids` allows; where nothing limits it, the longest of
+    today counts.
+    """
+    where = ("spec", "candidatePaths", path.index)
+    for item in path.lists:
+        sids = width(item.steps, intent, resolved) + len(item.faults)
+        yield sids, (Origin("", intent, (*where, "explicit", item.index)),)
+    said = path.path.dynamic
+    if said is None:
+        return
+    place = Origin("", intent, (*where, "dynamic"))
+    if said.constraints.max_sids is not None and not packs(intent, resolved):
+        yield said.constraints.max_sids + 1, (place,)
+        return
+    lengths = {pair: width(lists[0].steps, intent, resolved) for pair, lists in path.ways.items()}
+    if lengths:
+        pair = max(lengths, key=lambda one: (lengths[one], one))
+        yield lengths[pair], (place, *_computed(intent, pair, resolved))
+
+
+def _computed(intent: Intent, pair: Pair, resolved: Resolved) -> tuple[Origin, ...]:
+    """Return what makes the longest computed list: its ends, and the underlay between them."""
+    heads, tails = heads_at(intent, resolved)[pair.start], tails_at(intent, resolved)[pair.end]
+    ends = [resolved.servers[min(names)] for names in (heads, tails)]
+    return (
+        Origin("", intent, ("spec", "endpoints")),
+        *(access_of(server, resolved, "where the longest path ends") for server in ends),
+        *underlay_origins(resolved),
+    )

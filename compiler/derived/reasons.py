@@ -100,6 +100,7 @@ def _node(name: str, resolved: Resolved) -> Origins:
     if cluster.spec.srv6:
         # A field that every overlay says stands for the overlay as a whole.
         found.append(Origin("", cluster.intent, ("spec", "srv6", "localsids"), "nodes of an overlay"))
+        found.append(Origin("", cluster.intent, ("spec", "controlPlane"), "how policies reach nodes"))
     if len(cluster.mesh) > 1:
         found.append(Origin("", cluster.intent, ("spec", "podCidrs"), "families that others are reached in"))
     heads = [intent.spec.headends for intent in resolved.of("SRv6Policy").values()]
@@ -107,6 +108,10 @@ def _node(name: str, resolved: Resolved) -> Origins:
         found += site(server, "chooses the policies of the node")
     for head in heads:
         found += labels(server, head.nodes, "chooses the policies of the node")
+    if server.uplink and any(
+        path.dynamic for one in resolved.of("SRv6Policy").values() for path in one.spec.candidate_paths
+    ):
+        found.append(Origin("", server.intent, ("spec", "uplink"), "where computed paths begin"))
     return tuple(dict.fromkeys(found))
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from compiler.allocated import DEFAULT, PODS, Allocated, Family
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen, families, owns_sids, steered, zones_of
-from compiler.derived.policy import Candidate, active, bsid_origins, endpoint_origins
 from compiler.derived.reasons import (
     Origins,
     block_origins,
@@ -26,11 +25,11 @@ from compiler.derived.reasons import (
     table_origins,
     zone_origins,
 )
+from compiler.derived.ways import Way, bsid_origins, endpoint_origins, segment_lists, ways
 from compiler.elements.overlay import Policy, SegmentList, Steering
 from compiler.resolved import Cluster, Resolved, Server
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent, Origin
-from intent.source import FieldPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Claim:
 
     headends: frozenset[str]
     policy: str
+    way: Way
+    """What these headends use; others of the policy may use something else."""
     networks: frozenset[str]
     """Overlay networks, or PODS for the default network; none where only prefixes are steered."""
 
@@ -68,7 +69,8 @@ class Exit:
     """Why the SID is what it is, and why the exit is there."""
     blocks: tuple[Block, ...]
     policies: Mapping[str, Policy]
-    """Policies towards it: by SRv6Policy, and the default path as DEFAULT."""
+    """Policies towards it: by the key of a way, and the default path as DEFAULT. Those of one SRv6Policy have
+    one BSID, and each headend has one of them."""
     claims: tuple[Claim, ...]
 
     def policy_at(self, headend: str, network: str = PODS) -> Policy:
@@ -76,7 +78,7 @@ class Exit:
         return self.policies[
             next(
                 (
-                    item.policy
+                    item.way.key
                     for item in self.claims
                     if headend in item.headends and network in item.networks
                 ),
@@ -114,7 +116,7 @@ class Tunnels:
         key = (cluster.name, zone, policy.bsid, blocks)
         made = self._steerings.get(key)
         if made is None:
-            table = allocated.table[cluster.name, zone]
+            table = allocated.table_of(cluster.name, zone)
             resolved = allocated.resolved
             here = zone_origins(cluster, zone, policy.family, resolved)
             causes = (*table_origins("table", zone, resolved), *here)
@@ -153,18 +155,17 @@ def tunnels(allocated: Allocated) -> Tunnels:
 
 
 def claims(resolved: Resolved) -> Mapping[tuple[str, str, str], list[Claim]]:
-    """Return what SRv6Policies with a valid candidate claim, by endpoint, zone and family."""
+    """Return what SRv6Policies claim where they have a valid candidate, by endpoint, zone and family."""
     found: defaultdict[tuple[str, str, str], list[Claim]] = defaultdict(list)
     for name, intent in resolved.of("SRv6Policy").items():
-        if active(resolved)[name] is None:
-            continue
         spec: SRv6PolicySpec = intent.spec
-        heads = frozenset(chosen(spec.headends, resolved))
         named = {zone: frozenset(names) for zone, names in _by_zone(spec.steer.networks, resolved).items()}
         pods = {family: frozenset({PODS}) for family in spec.steer.pods}
         for node, zone, family, _ in steered(intent, resolved):
             networks = named[zone] if zone else pods.get(family, frozenset())
-            found[node, zone, family].append(Claim(heads, name, networks))
+            found[node, zone, family] += [
+                Claim(way.heads, name, way, networks) for way in ways(name, node, resolved)
+            ]
     return found
 
 
@@ -193,7 +194,7 @@ def _exits(
                 who = wanted.get((name, zone, family), [])
                 spot = _Spot(server, cluster, zone, family, subject, sid, resolved.project)
                 policies = {DEFAULT: _default(spot, allocated)}
-                policies |= {claim.policy: _engineered(spot, claim.policy, allocated) for claim in who}
+                policies |= {claim.way.key: _engineered(spot, claim, allocated) for claim in who}
                 blocks = (
                     _zone_blocks(spot, subnets[zone], allocated) if zone else _pod_blocks(spot, allocated)
                 )
@@ -224,6 +225,11 @@ class _Spot:
     sid: str
     project: Intent
 
+    @property
+    def egress(self) -> tuple[str, str, str]:
+        """Where traffic is decapsulated: data plane, cluster, service SID."""
+        return self.cluster.spec.dataplane, self.cluster.name, self.sid
+
     def sid_origins(self, field_: str) -> Origins:
         """Return why the service SID is what it is."""
         function = Origin(field_, self.project, ("spec", "pools", "sidFunction"), "leased")
@@ -253,56 +259,33 @@ def _default(spot: _Spot, allocated: Allocated) -> Policy:
         endpoint=spot.server.name,
         family=spot.family,
         zone=spot.zone,
+        egress=spot.egress,
     )
 
 
-def _engineered(spot: _Spot, name: str, allocated: Allocated) -> Policy:
-    """Return the policy of an SRv6Policy towards an exit."""
-    resolved = allocated.resolved
+def _engineered(spot: _Spot, claim: Claim, allocated: Allocated) -> Policy:
+    """Return the policy of an SRv6Policy towards an exit, as some of its headends have it."""
+    resolved, name = allocated.resolved, claim.policy
     intent = resolved.of("SRv6Policy")[name]
-    candidate = active(resolved)[name]
-    assert candidate is not None  # noqa: S101 -- only claims of policies with a valid candidate come here
     node = spot.server.name
-    lists, places = segment_lists(candidate, spot.sid, intent)
     return Policy(
         subject="/".join(filter(None, (intent.subject, spot.server.intent.uid, spot.zone, spot.family))),
         origins=(
             Origin("", intent, ("spec", "headends")),
             *endpoint_origins(intent, spot.server, spot.zone, resolved),
             *bsid_origins(intent, spot.server, spot.cluster),
-            *places,
+            *claim.way.places,
             *spot.sid_origins("lists"),
             *spot.origins(resolved),
         ),
         bsid=str(allocated.bsid[node, spot.zone, spot.family, name]),
-        lists=lists,
+        lists=segment_lists(claim.way, spot.sid, intent, resolved),
         endpoint=node,
         family=spot.family,
         zone=spot.zone,
-        path=f"{name}/{candidate.path.name}",
+        path=f"{name}/{claim.way.choice.candidate.path.name}",
+        egress=spot.egress,
     )
-
-
-def segment_lists(
-    candidate: Candidate, sid: str, intent: Intent
-) -> tuple[tuple[SegmentList, ...], tuple[Origin, ...]]:
-    """Return the valid lists of a candidate with the service SID at their end, and where each was said.
-
-    Lists with the same SIDs become one, with their weights together: a data plane would hold two copies.
-    """
-    weights: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    causes: defaultdict[tuple[str, ...], list[tuple[Intent, FieldPath, str]]] = defaultdict(list)
-    where = ("spec", "candidatePaths", candidate.index, "explicit")
-    for item in candidate.valid:
-        sids = tuple(step.sid for step in item.steps)
-        weights[sids] += item.weight
-        rule = f"active candidate {candidate.path.name}"
-        causes[sids].append((intent, (*where, item.index), rule))
-        causes[sids] += [(*step.place, f"SID of router {step.router}") for step in item.steps if step.place]
-    places = tuple(
-        Origin(f"lists.{at}", *cause) for at, sids in enumerate(sorted(weights)) for cause in causes[sids]
-    )
-    return tuple(SegmentList(weights[sids], (*sids, sid)) for sids in sorted(weights)), places
 
 
 def _pod_blocks(spot: _Spot, allocated: Allocated) -> Iterator[Block]:
@@ -347,14 +330,11 @@ def _prefixes(
             continue
         heads = frozenset(chosen(spec.headends, resolved))
         for node in chosen(spec.endpoints, resolved):
+            several = [(way.heads, way.key) for way in ways(name, node, resolved)]
+            several.append((heads.difference(*(some for some, _ in several)), DEFAULT))
             for index, prefix in enumerate(spec.steer.prefixes):
                 found = by_node.get((node, "ipv4" if prefix.version == 4 else "ipv6"))  # noqa: PLR2004 -- the IP version
-                if found:
-                    policy = name if name in found.policies else DEFAULT
-                    yield (
-                        heads,
-                        found,
-                        policy,
-                        str(prefix),
-                        Origin("prefix", intent, ("spec", "steer", "prefixes", index)),
-                    )
+                place = Origin("prefix", intent, ("spec", "steer", "prefixes", index))
+                for some, key in several if found else ():
+                    if found and some:
+                        yield some, found, key if key in found.policies else DEFAULT, str(prefix), place

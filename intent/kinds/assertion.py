@@ -58,9 +58,9 @@ class SurvivalClaim(Pair):
     """Reachability under failures."""
 
     links: Annotated[int, Field(strict=True, ge=0, le=3)] = 1
-    """Links that may fail together."""
+    """Links that may fail together, between the access routers."""
     routers: Annotated[int, Field(strict=True, ge=0, le=3)] = 0
-    """Routers that may fail together."""
+    """Routers that may fail together, between the access routers."""
 
 
 class AssertionSpec(Spec):

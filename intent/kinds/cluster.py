@@ -65,6 +65,8 @@ class Overlay(Model):
     """Clusters that name the same mesh build tunnels to each other's nodes."""
     hop_limit: Annotated[int, Field(strict=True, ge=1, le=255)] = 64
     """Hop limit of the outer header."""
+    vrf_devices: bool = Field(default=False, strict=True)
+    """The kernels of the nodes have VRF devices (CONFIG_NET_VRF), which overlay networks need (`linux`)."""
 
 
 class BgpPeer(Model):
@@ -94,7 +96,11 @@ class Bgp(Model):
     peers: tuple[BgpPeer, ...] = ()
     """Neighbours outside the cluster."""
     injector: IPv6 | None = None
-    """Next hop that injected SR policies carry; needed to inject TE policies (SAFI 73)."""
+    """Next hop of announced SR policies (SAFI 73): needed for TE policies of `calico-vpp`, and for all
+    policies of `vpp` and `linux` under control plane `bgp`."""
+    injection: Literal["direct", "reflected"] = "direct"
+    """How announced SR policies reach the nodes: over sessions straight to them, so that nobody passes them
+    on (NO_ADVERTISE), or through a route reflector, with a route target for each headend."""
 
 
 class Versions(Model):

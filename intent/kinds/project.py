@@ -93,6 +93,9 @@ class Target(Model):
         allowed = FIELDS[self.type]
         for field in sorted(self.model_fields_set - allowed - {"name", "type"}):
             raise wrong(f"{field!r} means nothing to a target of type {self.type}", "leave it out", field)
+        if self.type == "gobgp" and not self.clusters:
+            hint = "say them: clusters: [NAME]; by their names policies of ours are known"
+            raise wrong("a target of type gobgp announces the policies of chosen clusters", hint, "clusters")
         if "node" in allowed and self.node is None:
             raise wrong(f"a target of type {self.type} is one node", "say which: node: NAME", "node")
         return self

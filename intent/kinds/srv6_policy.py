@@ -65,7 +65,7 @@ class Constraints(Model):
     max_sids: Annotated[int, Field(strict=True, ge=1, le=15)] | None = None
     """Most SIDs before the service SID."""
     disjoint_from: Annotated[Name, Ref("SRv6Policy")] | None = None
-    """Share nothing with the path of that policy."""
+    """Share nothing with the path of that policy between the same routers; it makes room where it must."""
     disjointness: Literal["link", "node", "srlg"] = "link"
     """What is not shared."""
 

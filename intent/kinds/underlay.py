@@ -48,7 +48,8 @@ class Router(Model):
     locator: Prefix6
     """SRv6 locator (block and node part together); its SIDs lie inside."""
     end_sid: IPv6 | None = None
-    """SID of behaviour End; by default the first address of the locator."""
+    """SID of behaviour End; by default the first address of the locator after its own. Its own address says
+    that the router does NEXT-C-SID (RFC 9800)."""
     max_sids: MaxSids = MaxSids()
     """Limits of the hardware; unlimited where not said."""
     state: Literal["active", "drain"] = "active"

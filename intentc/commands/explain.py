@@ -1,4 +1,4 @@
-"""Explain a diagnostic code, a line of intent (what it causes), or something rendered (what causes it).
+"""Explain a code, a line of intent (what it causes), something rendered (what causes it), or a policy.
 
 intentc explain IC2001                     what a code means, and what to do
 intentc explain intent/upf.yaml:14         everything that the line causes
@@ -6,6 +6,7 @@ intentc explain VirtualNetwork/upf-n3      everything that the document causes
 intentc explain rendered/…/leaf1.conf:30   the lines of intent behind a line of a rendered file
 intentc explain 'vpp:node/edge/w1:policy:cafe:1::c780'   the lines behind an object
 intentc explain KEY --plan plan.json       what a saved plan does to the object, and why
+intentc explain policy NAME                the paths of an SRv6Policy, which are used and why
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from intentc.causes import Answer, Reason, Unanswered, answer, asked_of, changed
 from intentc.codes import explanations
 from intentc.plan_text import Line, number
 from intentc.review.rows import plain
-from intentc.session import add_format, begin, tell
+from intentc.session import Session, add_format, begin, tell
 from intentc.terminal import show
 from reconciler.plan import Action
 from renderers.causes import Trace
@@ -39,7 +40,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_format(parser)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("what", help="a code, FILE:LINE, the key of an object, or KIND/NAME of a document")
+    parser.add_argument(
+        "what", help="a code, FILE:LINE, the key of an object, KIND/NAME of a document, or policy"
+    )
+    parser.add_argument("name", nargs="?", help="the SRv6Policy, after policy")
     parser.add_argument("--full", action="store_true", help="leave nothing out")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="ask a saved plan, instead of the intent")
 
@@ -51,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         return _from_plan(options)
     session = begin(options.root)
+    if options.name is not None:
+        return _policy(options, session)
     if session.repository is None or session.compiled.graph is None:
         tell(session)
         return 1
@@ -65,6 +71,31 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write("\n")
     else:
         show(_lines(found, full=options.full))
+    return 0
+
+
+def _policy(options: argparse.Namespace, session: Session) -> int:
+    """Explain the paths of a policy; that needs no ledger."""
+    resolved = session.compiled.resolved
+    if options.what != "policy":
+        sys.stderr.write(f"intentc: only a policy has a name behind it, not {options.what!r}\n")
+        return 1
+    if resolved is None:
+        tell(session)
+        return 1
+    policies = resolved.of("SRv6Policy")
+    if options.name not in policies:
+        hint = did_you_mean(options.name, policies)
+        sys.stderr.write(f"intentc: no SRv6Policy is called {options.name!r}{'; ' + hint if hint else ''}\n")
+        return 1
+    from intentc.policy_view import lines, view
+
+    seen = view(options.name, resolved)
+    if options.format == "json":
+        json.dump(seen, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        show(lines(seen, full=options.full))
     return 0
 
 

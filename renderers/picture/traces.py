@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from compiler.derived.access import Pair
+from compiler.derived.candidate import Choice, PathList
 from compiler.derived.overlay import chosen
-from compiler.derived.policy import Candidate, PathList, active
+from compiler.derived.policy import active
 from compiler.resolved import Resolved, Server
 from intent.kinds.underlay import End, Link
 from intent.model import Intent
@@ -51,9 +53,12 @@ Edges = Mapping[str, tuple[tuple[str, Link, End], ...]]
 
 
 def traces(resolved: Resolved, policy: Intent, edges: Edges) -> tuple[Trace, ...]:
-    """Return the ways of the candidate path in force; none where the default path is used."""
-    candidate = active(resolved)[policy.name]
-    return tuple(_lists(resolved, policy, edges, candidate)) if candidate else ()
+    """Return the ways of the candidate paths in force; none where the default path is used."""
+    groups: dict[tuple[object, ...], dict[Pair, Choice]] = {}
+    for pair, choice in active(resolved)[policy.name].items():
+        sids = tuple(tuple(step.sid for step in item.steps) for item in choice.lists)
+        groups.setdefault((choice.candidate.index, sids), {})[pair] = choice
+    return tuple(trace for group in groups.values() for trace in _lists(resolved, policy, edges, group))
 
 
 def edges_of(resolved: Resolved) -> Edges:
@@ -75,15 +80,24 @@ def access(resolved: Resolved, server: Server, edges: Edges) -> str:
     return next(doors, "")
 
 
-def _lists(resolved: Resolved, policy: Intent, edges: Edges, candidate: Candidate) -> Iterator[Trace]:
-    heads = tuple(sorted(chosen(policy.spec.headends, resolved), key=natural))
-    tails = tuple(sorted(chosen(policy.spec.endpoints, resolved), key=natural))
-    starts, stops = (_doors(resolved, servers, edges) for servers in (heads, tails))
-    forced = {str(end.end_x_sid): link.name for link in resolved.underlay.links.values() for end in link.ends}
-    total = sum(item.weight for item in candidate.valid)
-    for item in candidate.valid:
-        steps = [(step.router or "", forced.get(step.sid, "")) for step in item.steps]
-        ways = (_through(edges, start, steps, stop) for start in starts for stop in stops)
+def _lists(resolved: Resolved, policy: Intent, edges: Edges, group: Mapping[Pair, Choice]) -> Iterator[Trace]:
+    """Yield the lists of headends and endpoints that use the same ones."""
+    sides = [chosen(which, resolved) for which in (policy.spec.headends, policy.spec.endpoints)]
+    doors = {name: access(resolved, resolved.servers[name], edges) for side in sides for name in side}
+    starts, stops = {pair.start for pair in group}, {pair.end for pair in group}
+    heads, tails = (
+        tuple(sorted((name for name in side if not doors[name] or doors[name] in there), key=natural))
+        for side, there in zip(sides, (starts, stops), strict=True)
+    )
+    lists = next(iter(group.values())).lists
+    total = sum(item.weight for item in lists)
+    for item in lists:
+        steps = [(step.router, step.link) for step in item.steps]
+        ways = (
+            _through(edges, start, steps, stop)
+            for start in sorted({doors[name] for name in heads} - {""})
+            for stop in sorted({doors[name] for name in tails} - {""})
+        )
         hops = tuple(dict.fromkeys(hop for way in ways for hop in way))
         if hops:
             yield Trace(policy, item.index, item.weight / total, _say(item, steps), hops, heads, tails)
@@ -92,10 +106,6 @@ def _lists(resolved: Resolved, policy: Intent, edges: Edges, candidate: Candidat
 def _say(item: PathList, steps: Iterable[tuple[str, str]]) -> str:
     names = (f"{router} ({link})" if link else router for router, link in steps)
     return " → ".join(name or step.sid for name, step in zip(names, item.steps, strict=True))
-
-
-def _doors(resolved: Resolved, servers: Iterable[str], edges: Edges) -> list[str]:
-    return sorted({access(resolved, resolved.servers[name], edges) for name in servers} - {""})
 
 
 def _through(edges: Edges, start: str, steps: Iterable[tuple[str, str]], stop: str) -> tuple[Hop, ...]:

@@ -39,6 +39,12 @@ def test_what_calico_chooses_by_itself() -> None:
     assert idle(build(UNDERLAY, first, calico_node(2), cluster)) == ["pins.podsIpv4", "srv6.hopLimit"]
 
 
+def test_what_linux_chooses_by_itself_and_others_do_not_need() -> None:
+    said = CLUSTER.replace("srv6: {", "srv6: {hopLimit: 9, vrfDevices: true, ")
+    assert idle(build(*BASE[:-1], said)) == ["srv6.vrfDevices"]
+    assert idle(build(*BASE[:-1], said.replace("dataplane: vpp", "dataplane: linux"))) == ["srv6.hopLimit"]
+
+
 def test_what_a_cluster_without_overlay_leaves_alone() -> None:
     plain = CLUSTER.replace('  srv6: {localsids: "fcdd::/48", policies: "cafe:1::/112"}\n', "")
     pinned = node(1, more="  pins: {podsIpv4: 10.64.0.0/26}\n")

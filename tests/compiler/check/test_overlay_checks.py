@@ -39,7 +39,7 @@ def test_the_base_is_free_of_complaints() -> None:
     assert build(*CALICO_BASE, policy(**EVERYONE)).diagnostics == ()
 
 
-@pytest.mark.parametrize("plane", ["bgp", "kubernetes"])
+@pytest.mark.parametrize("plane", ["bgp\n  bgp: {injector: 'fd22::ffff'}", "kubernetes"])
 def test_vpp_takes_both_control_planes(plane: str) -> None:
     assert (
         build(*BASE[:-1], CLUSTER.replace("controlPlane: kubernetes", f"controlPlane: {plane}")).codes == []

@@ -22,7 +22,9 @@ FORCED = """
 def used(built: Built) -> str | None:
     assert built.compiled.resolved is not None, str(built)
     found = active(built.compiled.resolved)["te"]
-    return found.path.name if found else None
+    names = {choice.candidate.path.name for choice in found.values()}
+    assert len(names) <= 1
+    return next(iter(names), None)
 
 
 def drained(name: str) -> str:
@@ -58,7 +60,8 @@ def test_invalid_lists_are_dropped_and_the_others_keep_their_weights() -> None:
     built = build(*BASE, policy(), DOWN)
     found = candidates(built.compiled.resolved)["te"][0] if built.compiled.resolved else None
     assert found is not None
-    assert [(item.index, item.weight) for item in found.valid] == [(0, 3)]
+    (ways,) = found.ways.values()
+    assert [(item.index, item.weight) for item in ways] == [(0, 3)]
     weights = {
         tuple(item["weight"] for item in spec["lists"]) for spec in specs(built, W1, "policy").values()
     }

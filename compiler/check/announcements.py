@@ -1,0 +1,174 @@
+"""Checks of SR policies that travel by BGP: each has an NLRI of its own, and fits into a message."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations
+
+from compiler.allocated import Allocated
+from compiler.derived.announcements import (
+    FAMILY_COLORS,
+    FIRST_FUNCTION,
+    LARGEST_FUNCTION,
+    LARGEST_MESSAGE,
+    mark,
+    update_size,
+)
+from compiler.derived.overlay import chosen, owns_sids
+from compiler.derived.policy import active
+from compiler.derived.tunnels import claims
+from compiler.resolved import Cluster, Resolved
+from intent.diagnostics import Related, Report
+
+
+def check_announcements(resolved: Resolved, report: Report) -> None:
+    """Check clusters whose policies are announced, and the policies."""
+    clusters = [cluster for cluster in resolved.clusters.values() if announces(cluster)]
+    for cluster in clusters:
+        if owns_sids(cluster) and cluster.spec.bgp.injector is None:
+            report.error(
+                "IC2641",
+                cluster.intent.span("spec", "controlPlane"),
+                f"the SR policies of cluster {cluster.name!r} travel by BGP, and nobody announces them",
+                "set spec.bgp.injector to the next hop of the announcements, or use controlPlane: kubernetes",
+            )
+        if cluster.spec.bgp.injection == "reflected":
+            _reflected(cluster, resolved, report)
+    _sizes(resolved, report)
+    _colors(resolved, report)
+    _marks(resolved, report)
+
+
+def announces(cluster: Cluster) -> bool:
+    """Say whether SR policies of a cluster travel by BGP."""
+    return cluster.spec.srv6 is not None and cluster.spec.control_plane == "bgp"
+
+
+def _heads(cluster: Cluster, resolved: Resolved) -> int:
+    """Return how many route targets an announcement of a cluster carries."""
+    if cluster.spec.bgp.injection != "reflected":
+        return 0
+    return sum(len(resolved.clusters[other].servers) for other in cluster.mesh) - 1
+
+
+def _reflected(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """Behind a reflector headends are told apart by their BGP identifier, which is an IPv4 address."""
+    place = [Related(cluster.intent.span("spec", "bgp", "injection"), "through a reflector")]
+    for name in sorted(name for other in cluster.mesh for name in resolved.clusters[other].servers):
+        server = resolved.servers[name]
+        if server.ipv4 is None:
+            report.error(
+                "IC2670",
+                server.intent.span("metadata", "name"),
+                f"node {name!r} has no IPv4 address, the BGP identifier that a route target names",
+                "add spec.ipv4, or announce over direct sessions (bgp.injection: direct)",
+                place,
+            )
+    heads = _heads(cluster, resolved)
+    if update_size((1,), heads) > LARGEST_MESSAGE:
+        report.error(
+            "IC2671",
+            cluster.intent.span("spec", "bgp", "injection"),
+            f"the route targets of {heads} headends do not fit into a BGP message of {LARGEST_MESSAGE} bytes",
+            "announce over direct sessions (injection: direct)",
+        )
+
+
+def _sizes(resolved: Resolved, report: Report) -> None:
+    """A list has a size in BGP, and so have all lists of a policy together."""
+    for name, choices in active(resolved).items():
+        intent = resolved.of("SRv6Policy")[name]
+        ends = {resolved.servers[node].cluster or "" for node in chosen(intent.spec.endpoints, resolved)}
+        choice = max(
+            choices.values(), key=lambda one: sum(len(item.steps) for item in one.lists), default=None
+        )
+        for cluster in sorted(ends) if choice else ():
+            found = resolved.clusters[cluster]
+            if not announces(found) or choice is None:
+                continue
+            # Lists with the same SIDs become one.
+            sids = [
+                len(steps) + 1 for steps in {tuple(step.sid for step in item.steps) for item in choice.lists}
+            ]
+            heads = _heads(found, resolved)
+            size = update_size(sids, heads)
+            if size > LARGEST_MESSAGE >= update_size((1,), heads):
+                report.error(
+                    "IC2671",
+                    intent.span("spec", "candidatePaths", choice.candidate.index),
+                    f"{len(sids)} segment lists with {sum(sids)} SIDs make a BGP message of {size} bytes; "
+                    f"there are at most {LARGEST_MESSAGE}",
+                    "say fewer or shorter lists",
+                    [Related(found.intent.span("spec", "controlPlane"), f"cluster {cluster!r}")],
+                )
+
+
+def _colors(resolved: Resolved, report: Report) -> None:
+    """Of policies to one node, zone and family only the colour differs in BGP; the default path has one."""
+    told: set[tuple[str, str]] = set()
+    policies = resolved.of("SRv6Policy")
+    for (node, _, family), several in claims(resolved).items():
+        cluster = resolved.clusters[resolved.servers[node].cluster or ""]
+        if not (announces(cluster) and owns_sids(cluster)):
+            continue
+        names = sorted({claim.policy for claim in several})
+        for one, two in _same_color(names, FAMILY_COLORS[family], resolved):
+            if (one, two) in told:
+                continue
+            told.add((one, two))
+            color = policies[two].spec.color
+            other = f"policy {one!r}" if one else f"the default paths of {family}"
+            plane = cluster.intent.span("spec", "controlPlane")
+            place = policies[one].span("spec", "color") if one else plane
+            report.error(
+                "IC2672",
+                policies[two].span("spec", "color"),
+                f"policies {two!r} and {one!r} lead to {node!r} with colour {color}"
+                if one
+                else f"colour {color} is that of {other}, and policy {two!r} leads to {node!r} beside them",
+                "choose another colour: BGP tells policies to one node apart by it",
+                [Related(place, other)],
+            )
+
+
+def _same_color(names: list[str], default: int, resolved: Resolved) -> Iterator[tuple[str, str]]:
+    """Yield pairs of policies with one colour; an empty name stands for the default path."""
+    found: defaultdict[int, list[str]] = defaultdict(list, {default: [""]})
+    for name in names:
+        found[resolved.of("SRv6Policy")[name].spec.color].append(name)
+    for several in found.values():
+        yield from combinations(several, 2)
+
+
+def _marks(resolved: Resolved, report: Report) -> None:
+    """What a GoBGP announces is known to be ours by a mark that is made of the name of its cluster."""
+    for index, target in enumerate(resolved.spec.targets):
+        if target.type != "gobgp":
+            continue
+        seen: dict[int, str] = {}
+        for number, cluster in enumerate(target.clusters):
+            other = seen.setdefault(mark(cluster), cluster)
+            if other != cluster:
+                report.error(
+                    "IC2673",
+                    resolved.project.span("spec", "targets", index, "clusters", number),
+                    f"in BGP the policies of clusters {other!r} and {cluster!r} have the same mark",
+                    "announce them from two GoBGPs: give each cluster a target of its own",
+                )
+
+
+def check_functions(allocated: Allocated, report: Report) -> None:
+    """Check that the function of each service SID fits into a distinguisher."""
+    resolved = allocated.resolved
+    for (name, zone, family), function in allocated.function.items():
+        cluster = resolved.clusters[name]
+        if announces(cluster) and owns_sids(cluster) and not FIRST_FUNCTION <= function <= LARGEST_FUNCTION:
+            what = f"zone {zone!r}" if zone else "the pods"
+            report.error(
+                "IC2674",
+                resolved.project.span("spec", "pools", "sidFunction"),
+                f"function {function} of {what} of cluster {name!r} ({family}) fits into no distinguisher",
+                f"draw functions from {FIRST_FUNCTION}-{LARGEST_FUNCTION}",
+                [Related(cluster.intent.span("spec", "controlPlane"), "its policies travel by BGP")],
+            )

@@ -1,0 +1,60 @@
+"""Checks of segment lists against the hardware: what headends push, and routers forward and pop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compiler.derived.candidate import Candidate, PathList
+from compiler.derived.dynamic import MOST_SIDS
+from compiler.derived.packing import packs, width
+from compiler.resolved import Resolved
+from intent.diagnostics import Related, Report
+from intent.model import Intent
+
+
+def check_limits(
+    intent: Intent, paths: tuple[Candidate, ...], heads: tuple[str, ...], resolved: Resolved, report: Report
+) -> None:
+    """Check each list that was said against its headends and routers on the way; computed ones keep to it."""
+    weakest = min(heads, key=lambda name: (resolved.servers[name].max_sids or MOST_SIDS, name))
+    most = resolved.servers[weakest].max_sids or MOST_SIDS
+    for candidate in paths:
+        for item in candidate.lists:
+            span = intent.span("spec", "candidatePaths", candidate.index, "explicit", item.index)
+            sids = len(item.steps) + len(item.faults) + 1
+            if packs(intent, resolved) and item.valid:
+                sids = width(item.steps, intent, resolved)
+            if sids > most:
+                server = resolved.servers[weakest]
+                report.error(
+                    "IC2635",
+                    span,
+                    f"{sids} SIDs (service SID included) are more than headend {weakest!r} can push: {most}",
+                    "shorten the list",
+                    [Related(server.intent.span("spec", "maxSids"), "the headend")],
+                )
+            if packs(intent, resolved):
+                continue
+            for message, router in _router_limits(item, sids, resolved):
+                place, path = resolved.underlay.router_origin[router]
+                report.error(
+                    "IC2636",
+                    span,
+                    message,
+                    "shorten the list, or avoid the router",
+                    [Related(place.span(*path, "maxSids"), f"router {router!r}")],
+                )
+
+
+def _router_limits(item: PathList, sids: int, resolved: Resolved) -> Iterator[tuple[str, str]]:
+    """Yield what is too much for routers on the way (RFC 9352 §4): message, router."""
+    for at, step in enumerate(item.steps if item.valid else ()):
+        limits, left = resolved.underlay.routers[step.router].max_sids, sids - 1 - at
+        if limits.segments_left is not None and left > limits.segments_left:
+            most = limits.segments_left
+            yield f"router {step.router!r} is reached with Segments Left {left}; it takes {most}", step.router
+        if left == 1 and limits.end_pop is not None and sids > limits.end_pop:
+            yield (
+                f"router {step.router!r} would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}",
+                step.router,
+            )

@@ -1,0 +1,227 @@
+"""Dynamic candidate paths: the best path between each pair of access routers, and the list that forces it.
+
+A path that must share nothing with that of another policy looks for room beside it first; where there is
+none, the path of the other one is moved, if it is computed too and was not moved before. So a pair of paths
+is found whenever there is one (`compiler.te.disjoint` says where that is bounded).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from compiler.derived.access import Pair, heads_at, pairs
+from compiler.derived.candidate import Candidate, PathList, Refusal, choose
+from compiler.derived.memo import remembered
+from compiler.derived.packing import packs
+from compiler.derived.segments import step_at
+from compiler.resolved import Resolved
+from compiler.te.constraints import blame, kept, rules, unforced
+from compiler.te.disjoint import move, pair, shared
+from compiler.te.encode import encode, follow
+from compiler.te.search import Found, Plane, best, fits, plane, shortest
+from compiler.te.topology import Arc, Path, Topology, arcs_of, topology
+from intent.kinds.srv6_policy import Constraints, Dynamic
+from intent.model import Intent
+
+MOST_SIDS = 16
+"""SIDs that VPP's API takes; what a node can push where nothing else is said."""
+LONGEST = 90
+"""SIDs of a list that is packed (RFC 9800): their number is limited by the addresses that they fill."""
+
+Known = Mapping[str, tuple[Candidate, ...]]
+"""Policies that were judged already."""
+
+
+class Before(NamedTuple):
+    """What was settled before a candidate is computed."""
+
+    known: Known
+    fixed: AbstractSet[tuple[str, Pair]]
+    """Paths that others count on: they are not moved any more."""
+    served: frozenset[Pair]
+    """Where a better candidate of the policy is in use: nothing makes room for this one."""
+
+
+@dataclass(slots=True)
+class Solved:
+    """The answers for one dynamic candidate, while they are made."""
+
+    ways: dict[Pair, tuple[PathList, ...]] = field(default_factory=dict)
+    refused: dict[Pair, Refusal] = field(default_factory=dict)
+    moved: dict[tuple[str, Pair], PathList] = field(default_factory=dict)
+    """Paths of other policies that made room, by policy and pair."""
+    asked: set[tuple[str, Pair]] = field(default_factory=set)
+    """Paths of other policies that these answers count on."""
+
+
+def solve(intent: Intent, said: Dynamic, before: Before, resolved: Resolved) -> Solved:
+    """Return the path between each pair of routers, or why there is none."""
+    found = Solved()
+    for at in pairs(intent, resolved):
+        barred = sorted(set(said.constraints.exclude_routers) & set(at))
+        if not (at.start and at.end):
+            found.refused[at] = Refusal("a node there says no access router (spec.uplink)", passing=False)
+        elif barred:
+            text = f"it begins or ends at {', '.join(barred)}, which excludeRouters names"
+            found.refused[at] = Refusal(text, passing=False)
+        else:
+            _answer(_Question(intent, said, at), found, before, resolved)
+    return found
+
+
+class _Question(NamedTuple):
+    """One path that is asked for."""
+
+    intent: Intent
+    said: Dynamic
+    at: Pair
+
+
+def _answer(asked: _Question, found: Solved, before: Before, resolved: Resolved) -> None:
+    intent, said, at = asked
+    on, most = _plane(said, at, resolved), limit(intent, said, at, resolved)
+    other = said.constraints.disjoint_from
+    places = _places(other, at, before.known) if other else ()
+    taken = _taken(other, places, before.known, resolved) if other else frozenset[Arc]()
+    beside = on.without(shared(on.net, taken, said.constraints.disjointness, at)) if taken else on
+    answer = best(beside, at.start, at.end, most)
+    if answer is None and other and len(places) == 1 and at not in before.served:
+        both = _both(asked, (other, places[0]), before, resolved)
+        if both:
+            found.moved[other, places[0]], answer = _list(both[0], resolved), both[1]
+    if answer is None:
+        found.refused[at] = _refusal(said, at, most, (on, beside), resolved)
+        return
+    found.ways[at] = (_list(answer, resolved),)
+    found.asked |= {(other, place) for place in places if other}
+
+
+def _list(found: Found, resolved: Resolved) -> PathList:
+    return PathList(0, 1, tuple(step_at(sid, resolved) for sid in found.sids), (), found.path)
+
+
+def _plane(said: Dynamic, at: Pair, resolved: Resolved) -> Plane:
+    """Return the links that a path may use; made once for all pairs that may use the same."""
+    net = topology(resolved)
+    ends = frozenset(at) & net.drained
+    key = (said.objective, _plain(said.constraints), ends)
+    planes = _planes(resolved)
+    if key not in planes:
+        planes[key] = plane(net, said.objective, kept(net.arcs, rules(said, net, ends)))
+    return planes[key]
+
+
+def _plain(said: Constraints) -> Constraints:
+    """Return what says which links may be used, without the rest."""
+    return said.model_copy(update={"max_sids": None, "disjoint_from": None, "disjointness": "link"})
+
+
+@remembered
+def _planes(_resolved: Resolved) -> dict[object, Plane]:
+    return {}
+
+
+def limit(intent: Intent, said: Dynamic, at: Pair, resolved: Resolved) -> int:
+    """Return how many SIDs a list may have before the service SID."""
+    heads = [resolved.servers[name] for name in heads_at(intent, resolved).get(at.start, ())]
+    pushed = min((server.max_sids or MOST_SIDS for server in heads), default=MOST_SIDS) - 1
+    if packs(intent, resolved):
+        pushed = LONGEST
+    return pushed if said.constraints.max_sids is None else min(said.constraints.max_sids, pushed)
+
+
+def _places(other: str, at: Pair, known: Known) -> tuple[Pair, ...]:
+    """Return which paths of another policy count: that between the same routers, else all."""
+    paths = known.get(other, ())
+    if any(at in path.ways for path in paths):
+        return (at,)
+    return tuple(dict.fromkeys(place for path in paths for place in path.ways))
+
+
+def _taken(other: str, places: tuple[Pair, ...], known: Known, resolved: Resolved) -> frozenset[Arc]:
+    """Return the links that packets of another policy may take."""
+    found: set[Arc] = set()
+    for place in places:
+        choice = choose(known[other], place)
+        for item in choice.lists if choice else ():
+            legs = follow(place.start, tuple(step.name for step in item.steps), place.end, topology(resolved))
+            found.update(arc for leg in legs or () for arc in leg)
+    return frozenset(found)
+
+
+def _both(
+    asked: _Question, theirs: tuple[str, Pair], before: Before, resolved: Resolved
+) -> tuple[Found, Found] | None:
+    """Return the path of another policy where it makes room, and ours; None where there is no such pair."""
+    (intent, said, at), (other, place) = asked, theirs
+    choice = choose(before.known[other], place)
+    dynamic = choice.candidate.path.dynamic if choice else None
+    if dynamic is None or dynamic.constraints.disjoint_from or theirs in before.fixed:
+        return None
+    on, most = _plane(said, at, resolved), limit(intent, said, at, resolved)
+    their_intent = resolved.of("SRv6Policy")[other]
+    their_plane, their_most = _plane(dynamic, place, resolved), limit(their_intent, dynamic, place, resolved)
+    kind = said.constraints.disjointness
+    if kind != "srlg" and place == at and their_plane is on:
+        two = pair(on, at.start, at.end, kind)
+        if two is None:
+            return None
+        first, second = (
+            _encoded(path, on.net, bound) for path, bound in zip(two, (their_most, most), strict=True)
+        )
+        if first and second:
+            return first, second
+
+    def beside(path: Path) -> Found | None:
+        return best(on.without(shared(on.net, path, kind, at)), at.start, at.end, most)
+
+    return move(their_plane, (place.start, place.end), their_most, beside)
+
+
+def _encoded(path: Path, net: Topology, most: int) -> Found | None:
+    sids = encode(path, net)
+    return Found(path, sids) if sids is not None and fits(sids, most, net) else None
+
+
+def _refusal(said: Dynamic, at: Pair, most: int, planes: tuple[Plane, Plane], resolved: Resolved) -> Refusal:
+    """Say what leaves no path: the constraints, the path of another policy (second plane), or the SIDs."""
+    on, beside = planes
+    path = shortest(beside, at.start, at.end)
+    if path is not None:
+        sids = encode(path, on.net) or ()
+        text = (
+            f"no list of {most} SIDs forces a path; the best one, over {said_path(path)}, needs {len(sids)}"
+        )
+        return Refusal(text, passing=False)
+    if beside is not on and shortest(on, at.start, at.end) is not None:
+        other, kind = said.constraints.disjoint_from, _SHARED[said.constraints.disjointness]
+        text = f"every path shares a {kind} with that of policy {other!r}"
+        lasting = unforced(rules(said, on.net, frozenset(at)))
+        wide = plane(on.net, on.objective, kept(on.net.arcs, lasting)).without(beside.avoided)
+        links = [arc.link for arc in shortest(wide, at.start, at.end) or () if arc.rank not in on.usable]
+        if links:
+            text += (
+                f"; one that does not leads over {', '.join(links)}, which nothing forces (add its endXSid)"
+            )
+        return Refusal(text, passing=bool(resolved.facts.down or on.net.drained))
+    message, passing = blame(said, on.net, arcs_of(resolved), (at.start, at.end))
+    return Refusal(message, passing)
+
+
+def unconstrained(said: Dynamic, at: Pair, resolved: Resolved) -> Path | None:
+    """Return the path that would be taken without the constraints; None where none can be forced."""
+    if not (at.start and at.end):
+        return None
+    free = said.model_copy(update={"constraints": Constraints()})
+    return shortest(_plane(free, at, resolved), at.start, at.end)
+
+
+_SHARED = {"link": "link", "node": "router", "srlg": "shared-risk group"}
+
+
+def said_path(path: Path) -> str:
+    """Write a path for people: its links."""
+    return ", ".join(arc.link for arc in path) or "no link"

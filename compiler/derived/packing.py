@@ -1,0 +1,73 @@
+"""SIDs that headends pack into carriers (NEXT-C-SID, RFC 9800): who packs, what can be packed.
+
+A SID says by its form that it can be: the locator of its router is 48 bits long, and behind it stand zeros
+(End), or one function of 16 bits and zeros (End.X). Service SIDs of clusters that pack have such a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address
+from typing import Final
+
+from compiler.derived.memo import remembered
+from compiler.derived.overlay import chosen, owns_sids
+from compiler.derived.segments import Step
+from compiler.resolved import Resolved
+from compiler.te.carriers import BLOCK_BITS, CSID_BITS, Compressed, compressed, pack
+from intent.model import Intent
+
+NODE_BITS: Final = BLOCK_BITS + CSID_BITS
+"""Length of a locator whose router has a C-SID."""
+
+
+def packs(intent: Intent, resolved: Resolved) -> bool:
+    """Say whether the headends of a policy pack SIDs."""
+    return _packing(resolved)[intent.name]
+
+
+@remembered
+def _packing(resolved: Resolved) -> Mapping[str, bool]:
+    found = {}
+    for name, intent in resolved.of("SRv6Policy").items():
+        clusters = {resolved.servers[head].cluster or "" for head in chosen(intent.spec.headends, resolved)}
+        overlays = [resolved.clusters[cluster].spec.srv6 for cluster in clusters]
+        found[name] = bool(overlays) and all(one and one.encapsulation == "usid" for one in overlays)
+    return found
+
+
+def packed(steps: Iterable[Step], service: str, resolved: Resolved) -> tuple[str, ...]:
+    """Return the addresses that a list with its service SID fills."""
+    rows = [(step.sid, csids_of(step, resolved)) for step in steps]
+    return pack([*rows, (service, compressed(IPv6Address(service), 2))])
+
+
+def csids_of(step: Step, resolved: Resolved) -> Compressed | None:
+    """Return a step as C-SIDs; None where its router has no such SID."""
+    router = resolved.underlay.routers[step.router]
+    if router.locator.prefixlen != NODE_BITS:
+        return None
+    return compressed(IPv6Address(step.sid), 2 if step.link else 1)
+
+
+def width(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
+    """Return how many addresses a list fills with its service SID; the most, where endpoints differ."""
+    if not packs(intent, resolved):
+        return len(tuple(steps)) + 1
+    rows = [(step.sid, csids_of(step, resolved)) for step in steps]
+    return max(len(pack([*rows, ("", service)])) for service in _services(resolved)[intent.name])
+
+
+@remembered
+def _services(resolved: Resolved) -> Mapping[str, tuple[Compressed | None, ...]]:
+    """Return how service SIDs of the endpoints of each policy look; None where they are not ours."""
+    found = {}
+    for name, intent in resolved.of("SRv6Policy").items():
+        rows: dict[Compressed | None, None] = {}
+        for node in chosen(intent.spec.endpoints, resolved):
+            cluster = resolved.clusters[resolved.servers[node].cluster or ""]
+            overlay = cluster.spec.srv6 if owns_sids(cluster) else None
+            block = int(overlay.localsids.network_address) >> (128 - BLOCK_BITS) if overlay else 0
+            rows[Compressed(block, (1, 1)) if overlay else None] = None
+        found[name] = tuple(rows) or (None,)
+    return found

@@ -1,0 +1,261 @@
+"""What headends use towards an endpoint: the lists, packed where headends do so, and all that decides them.
+
+Headends whose lists are the same share one way, so that a policy of a mesh has as many elements as there are
+different lists, and not one per headend.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compiler.derived.access import Pair, access, access_of, heads_at, pairs
+from compiler.derived.candidate import Choice, PathList
+from compiler.derived.memo import remembered
+from compiler.derived.packing import packed, packs
+from compiler.derived.policy import active, candidates, references
+from compiler.derived.reasons import NAME, Origins, labels, site
+from compiler.derived.segments import locator_of
+from compiler.elements.overlay import SegmentList
+from compiler.resolved import Cluster, Resolved, Server
+from compiler.te.encode import follow
+from compiler.te.topology import topology
+from intent.kinds.srv6_policy import Segment, SRv6PolicySpec
+from intent.model import Intent, Origin
+
+MOST_LINKS = 24
+"""Links of paths that are named one by one; more are named as the whole that they are chosen from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What some headends of a policy use towards an access router, all the same."""
+
+    key: str
+    """Name of the policy; with a router behind it where headends use different lists."""
+    heads: frozenset[str]
+    choice: Choice
+    rows: tuple[tuple[int, PathList], ...]
+    """Weight and steps of each list, in the order of their SIDs; lists with the same SIDs are one."""
+    places: Origins = field(compare=False)
+    """Where each list was said, or what it was computed from."""
+
+
+def ways(name: str, node: str, resolved: Resolved) -> tuple[Way, ...]:
+    """Return what the headends of a policy use towards a node; those in none use the default path."""
+    return _ways(resolved)[name].get(access(resolved)[node], ())
+
+
+def towards(name: str, node: str, resolved: Resolved) -> Way | None:
+    """Return what all headends use towards a node, where they use the same: BGP tells it to all of them."""
+    return next(iter(ways(name, node, resolved)), None)
+
+
+@remembered
+def _ways(resolved: Resolved) -> Mapping[str, Mapping[str, tuple[Way, ...]]]:
+    found = {}
+    for name, choices in active(resolved).items():
+        by_end: defaultdict[str, dict[tuple[object, ...], list[tuple[Pair, Choice]]]] = defaultdict(dict)
+        for pair, choice in choices.items():
+            sids = tuple((item.weight, *(step.sid for step in item.steps)) for item in choice.lists)
+            by_end[pair.end].setdefault((choice.candidate.index, *sids), []).append((pair, choice))
+        intent = resolved.of("SRv6Policy")[name]
+        found[name] = {
+            end: tuple(_way(intent, several, len(groups) == 1, resolved) for several in groups.values())
+            for end, groups in by_end.items()
+        }
+    return found
+
+
+def _way(intent: Intent, several: list[tuple[Pair, Choice]], alone: bool, resolved: Resolved) -> Way:  # noqa: FBT001 -- one of two names
+    heads = heads_at(intent, resolved)
+    (first, choice) = several[0]
+    lists: defaultdict[tuple[str, ...], list[PathList]] = defaultdict(list)
+    for item in choice.lists:
+        lists[tuple(step.sid for step in item.steps)].append(item)
+    rows = tuple((sum(item.weight for item in lists[sids]), lists[sids][0]) for sids in sorted(lists))
+    places: list[Origin] = []
+    for at, sids in enumerate(sorted(lists)):
+        for item in lists[sids]:
+            places += _said(at, item, (intent, choice), [pair for pair, _ in several], resolved)
+    key = intent.name if alone else f"{intent.name}@{first.start}"
+    starts = frozenset[str]().union(*(heads[pair.start] for pair, _ in several))
+    return Way(key, starts, choice, rows, tuple(dict.fromkeys(places)))
+
+
+def segment_lists(way: Way, sid: str, intent: Intent, resolved: Resolved) -> tuple[SegmentList, ...]:
+    """Return the lists of a way with the service SID at their end, as headends write them."""
+    if not packs(intent, resolved):
+        return tuple(
+            SegmentList(weight, (*(step.sid for step in item.steps), sid)) for weight, item in way.rows
+        )
+    return tuple(SegmentList(weight, packed(item.steps, sid, resolved)) for weight, item in way.rows)
+
+
+def _said(
+    at: int, item: PathList, what: tuple[Intent, Choice], where: list[Pair], resolved: Resolved
+) -> Iterator[Origin]:
+    """Yield what one list comes from."""
+    intent, choice = what
+    path, field_ = ("spec", "candidatePaths", choice.candidate.index), f"lists.{at}"
+    rule = f"active candidate {choice.candidate.path.name}"
+    if item.path is None:
+        yield Origin(field_, intent, (*path, "explicit", item.index), rule)
+    else:
+        yield Origin(field_, intent, (*path, "dynamic"), rule)
+    for step in item.steps:
+        if step.place:
+            yield Origin(field_, *step.place, f"SID of router {step.router}")
+    if item.path is None:
+        return
+    every = {pair: active(resolved)[intent.name][pair].lists[0].path or () for pair in where}
+    links = dict.fromkeys(arc.link for way in every.values() for arc in way)
+    for name in links if len(links) <= MOST_LINKS else ():
+        place = resolved.underlay.link_origin[name]
+        yield Origin(field_, *place, "link of the computed path")
+    yield from _computed_from(intent, where[0], resolved)
+
+
+def _computed_from(intent: Intent, at: Pair, resolved: Resolved) -> Iterator[Origin]:
+    """Yield what a computed path made room for, and what limits its list."""
+    for other in resolved.of("SRv6Policy").values():
+        if intent.name in references(other):
+            for part in ("headends", "endpoints", "candidatePaths"):
+                yield Origin("lists", other, ("spec", part), "made room for it")
+    for name in sorted(heads_at(intent, resolved).get(at.start, ())):
+        server = resolved.servers[name]
+        for place in filter(None, (server.intent, server.profile)):
+            if place.spec.max_sids is not None:
+                yield Origin("lists", place, ("spec", "maxSids"), "most SIDs of a list")
+
+
+def endpoint_origins(intent: Intent, server: Server, zone: str, resolved: Resolved) -> Origins:
+    """Return why an SRv6Policy leads to an endpoint: what it selects and steers, and what makes it usable."""
+    spec: SRv6PolicySpec = intent.spec
+    ends = spec.endpoints
+    computed = any(path.dynamic for path in spec.candidate_paths)
+    return (
+        Origin("", intent, ("spec", "endpoints")),
+        Origin("", intent, ("spec", "steer", "networks") if zone else ("spec", "steer")),
+        *(site(server, "chosen as endpoint") if ends.sites else ()),
+        *labels(server, ends.nodes, "chosen as endpoint"),
+        *(_decides(intent, server, resolved) if computed else ()),
+        *usable(resolved)[intent.name],
+    )
+
+
+def _decides(intent: Intent, server: Server, resolved: Resolved) -> Iterator[Origin]:
+    """Yield what can leave a policy without a path, beside the underlay: then the default one is taken."""
+    yield Origin("", intent, ("spec", "candidatePaths"), "the best usable candidate")
+    yield access_of(server, resolved, "where the path ends")._replace(field="")
+    for name in references(intent):
+        for part in ("headends", "endpoints", "candidatePaths"):
+            yield Origin("", resolved.of("SRv6Policy")[name], ("spec", part), "shares nothing with it")
+
+
+def bsid_origins(intent: Intent, server: Server, cluster: Cluster) -> Origins:
+    """Return why a policy towards an endpoint has its BSID: pinned, or leased by the policy."""
+    if server.name in intent.spec.bsids:
+        return (Origin("bsid", intent, ("spec", "bsids", server.name), "pinned"),)
+    pool = Origin("bsid", cluster.intent, ("spec", "srv6", "policies"), "leased")
+    return (Origin("bsid", intent, NAME, "leased"), pool)
+
+
+@remembered
+def usable(resolved: Resolved) -> Mapping[str, Origins]:
+    """Return what decides which lists of each policy are in use: the paths, and what their steps stand on."""
+    found = {}
+    for name, paths in candidates(resolved).items():
+        intent = resolved.of("SRv6Policy")[name]
+        where, choices = pairs(intent, resolved), active(resolved)[name]
+        ranks = [choices[pair].candidate.rank if pair in choices else (0, 0) for pair in where]
+        least = min(ranks, default=(0, 0))
+        rows = {Origin("lists", intent, ("spec", "candidatePaths"), "the best usable candidate"): None}
+        usable_lists, computed = [], False
+        for path in paths:
+            for item in path.lists:
+                segments = (path.path.explicit or ())[item.index].segments
+                watched = [place for segment in segments for place in _watched(segment, resolved)]
+                watched += _bridges_under(item, where, resolved)
+                if item.valid:
+                    usable_lists.append(set(watched))
+                if path.rank >= least:
+                    rows |= dict.fromkeys(watched)
+            if path.path.dynamic:
+                computed |= bool(path.ways)
+                rows |= dict.fromkeys(underlay_origins(resolved) if path.rank >= least else ())
+        # Without what all of them stand on, the policy gives way to the default path; a computed path may
+        # stand on anything, so what the lists beside it stand on counts, or else the whole underlay.
+        whole = set(underlay_origins(resolved) if computed else ())
+        needed = set.intersection(*usable_lists) if usable_lists else whole
+        kept = [row for row in rows if row not in needed]
+        found[name] = (
+            *kept,
+            *(row._replace(field="") for row in rows | dict.fromkeys(needed) if row in needed),
+        )
+    return found
+
+
+@remembered
+def underlay_origins(resolved: Resolved) -> Origins:
+    """Return what every computed path was weighed against: links, routers, and facts about links."""
+    rows = [
+        Origin("lists", intent, ("spec", part), "chosen over all other ways")
+        for intent in resolved.of("Underlay").values()
+        for part in ("links", "routers")
+    ]
+    facts = resolved.facts.origins.items()
+    rows += [place._replace(field="lists") for name, place in facts if name.startswith("link/")]
+    return tuple(rows)
+
+
+def _watched(segment: Segment, resolved: Resolved) -> Iterator[Origin]:
+    """Yield what can take a segment out of use: routers that are drained, links that are down."""
+    own = locator_of(segment.sid, resolved) if segment.sid else segment.router
+    names = [own or ""]
+    link = resolved.underlay.links.get(segment.link or "")
+    if link:
+        names += [end.at for end in link.ends if end.at != segment.router]
+    for name in names:
+        if name in resolved.underlay.routers:
+            intent, path = resolved.underlay.router_origin[name]
+            yield Origin("lists", intent, (*path, "state"), "drained or not")
+    if link and f"link/{link.name}" in resolved.facts.origins:
+        yield resolved.facts.origins[f"link/{link.name}"]._replace(field="lists")
+
+
+def _bridges_under(item: PathList, where: tuple[Pair, ...], resolved: Resolved) -> list[Origin]:
+    """Return the links that a list stands on since nothing leads around them, and what facts say of them."""
+    known, net = _bridges(resolved), topology(resolved)
+    found: dict[str, None] = {}
+    for pair in where if known and item.valid else ():
+        if pair.start and pair.end:
+            legs = follow(pair.start, tuple(step.name for step in item.steps), pair.end, net)
+            found |= dict.fromkeys(arc.link for leg in legs or () for arc in leg if arc.link in known)
+    rows = []
+    for name in found:
+        rows.append(Origin("lists", *resolved.underlay.link_origin[name], "nothing leads around it"))
+        if f"link/{name}" in resolved.facts.origins:
+            rows.append(resolved.facts.origins[f"link/{name}"]._replace(field="lists"))
+    return rows
+
+
+@remembered
+def _bridges(resolved: Resolved) -> frozenset[str]:
+    """Return the links without which routers are cut off from each other."""
+    import rustworkx
+
+    several: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for arc in topology(resolved).arcs:
+        one, two = sorted((arc.start, arc.end))
+        several[one, two].add(arc.link)
+    names = sorted(resolved.underlay.routers)
+    index = {name: at for at, name in enumerate(names)}
+    graph: rustworkx.PyGraph[str, None] = rustworkx.PyGraph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from([(index[one], index[two], None) for one, two in several])
+    cut: Any = rustworkx.bridges(graph)
+    ends = (sorted((names[one], names[two])) for one, two in cut)
+    return frozenset(name for one, two in ends if len(several[one, two]) == 1 for name in several[one, two])

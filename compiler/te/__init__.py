@@ -1,0 +1,1 @@
+"""Traffic engineering: the topology of the underlay, paths through it, and the SIDs that force them."""

@@ -1,0 +1,63 @@
+"""Carriers of compressed SIDs (NEXT-C-SID, RFC 9800): several SIDs in one address, each of 16 bits.
+
+    block (32 bits) | C-SID | C-SID | ... up to six | zeros
+
+A router that finds its own C-SID behind the block moves the rest to the left and sends the packet on; with
+nothing behind it, it takes the next address of the SRH. So a carrier is a plain SID to whoever writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+from typing import Final, NamedTuple
+
+BLOCK_BITS: Final = 32
+CSID_BITS: Final = 16
+SLOTS: Final = 6
+"""C-SIDs that an address holds behind its block."""
+
+
+class Compressed(NamedTuple):
+    """A SID as C-SIDs of a block: of a router, and where it has one, of a function of it."""
+
+    block: int
+    csids: tuple[int, ...]
+
+
+def compressed(sid: IPv6Address, length: int) -> Compressed | None:
+    """Return a SID as C-SIDs; None where it has bits elsewhere than in its first so many 16-bit parts."""
+    number = int(sid)
+    parts = tuple(number >> (128 - BLOCK_BITS - CSID_BITS * at) & 0xFFFF for at in range(1, SLOTS + 1))
+    if not all(parts[:length]) or any(parts[length:]):
+        return None
+    return Compressed(number >> (128 - BLOCK_BITS), parts[:length])
+
+
+def pack(sids: Iterable[tuple[str, Compressed | None]]) -> tuple[str, ...]:
+    """Return the addresses of a list: neighbours of one block share carriers, as few as hold them.
+
+    A router and its function stay in one carrier; what has no C-SIDs has an address of its own.
+    """
+    found: list[str] = []
+
+    block, open_ = -1, list[int]()
+    for text, small in sids:
+        fits = small and small.block == block and len(open_) + len(small.csids) <= SLOTS
+        if open_ and not fits:
+            found.append(_address(block, open_))
+            open_ = []
+        if small is None:
+            found.append(text)
+        else:
+            block, open_ = small.block, [*open_, *small.csids]
+    if open_:
+        found.append(_address(block, open_))
+    return tuple(found)
+
+
+def _address(block: int, csids: list[int]) -> str:
+    number = block
+    for csid in (*csids, *[0] * (SLOTS - len(csids))):
+        number = number << CSID_BITS | csid
+    return str(IPv6Address(number))

@@ -1,0 +1,145 @@
+"""SR policies by BGP, and the pools of Calico: what cannot be said, and what is too small."""
+
+from __future__ import annotations
+
+import pytest
+
+from compiler.derived.announcements import LARGEST_MESSAGE, mark, update_size
+from tests.overlays import CALICO, CALICO_BASE, CLUSTER, UNDERLAY, calico_node, network, node, policy
+from tests.support import PROJECT, build
+
+BGP = CLUSTER.replace("controlPlane: kubernetes", 'controlPlane: bgp\n  bgp: {injector: "fd22::ffff"}')
+OURS = (UNDERLAY, node(1), node(2), node(3))
+REFLECTED = BGP.replace('"fd22::ffff"', '"fd22::ffff", injection: reflected')
+
+
+def test_without_an_injector_nobody_announces() -> None:
+    assert build(*OURS, BGP).codes == []
+    assert build(*OURS, BGP.replace('injector: "fd22::ffff"', "")).codes == ["IC2641"]
+    assert build(*OURS, CLUSTER).codes == []
+
+
+def test_a_route_target_needs_the_identifier_of_its_headend() -> None:
+    addressed = [node(number, more=f"  ipv4: 192.0.2.{number}\n") for number in (1, 2, 3)]
+    assert build(UNDERLAY, *addressed, REFLECTED).codes == []
+    assert build(UNDERLAY, *addressed[:2], node(3), REFLECTED).codes == ["IC2670"]
+    assert build(*OURS, BGP).codes == []
+
+
+def test_more_headends_than_a_message_holds_need_direct_sessions() -> None:
+    most = (LARGEST_MESSAGE - update_size((1,), 0)) // 8
+    nodes = [
+        node(number, more=f"  ipv4: 10.0.{number // 250}.{number % 250 + 1}\n")
+        for number in range(1, most + 3)
+    ]
+    assert build(UNDERLAY, *nodes[:-1], REFLECTED).codes == []
+    assert build(UNDERLAY, *nodes, REFLECTED).codes == ["IC2671"]
+    assert build(UNDERLAY, *nodes, BGP).codes == []
+
+
+def lists(number: int) -> str:
+    """Return a candidate path of so many lists, each with fourteen SIDs of its own."""
+    rows = [
+        ", ".join(f'{{sid: "fcbb:0:1::{row:x}:{at:x}"}}' for at in range(1, 15))
+        for row in range(1, number + 1)
+    ]
+    return "\n    - name: many\n      explicit:\n" + "".join(f"        - segments: [{row}]\n" for row in rows)
+
+
+def test_lists_that_fit_into_no_message_are_refused() -> None:
+    assert build(*OURS, BGP, policy(lists(13))).codes == ["IC2671"]
+    assert build(*OURS, BGP, policy(lists(12))).codes == []
+    assert build(*OURS, CLUSTER, policy(lists(13))).codes == []
+
+
+@pytest.mark.parametrize(("color", "codes"), [("4", ["IC2672"]), ("6", ["IC2672"]), ("5", []), ("100", [])])
+def test_the_colours_of_default_paths_are_taken(color: str, codes: list[str]) -> None:
+    assert build(*OURS, BGP, policy(color=color)).codes == codes
+    assert build(*OURS, CLUSTER, policy(color=color)).codes == []
+
+
+def test_policies_to_one_node_differ_in_colour() -> None:
+    one = policy(name="one", headends="{nodes: {names: [w1]}}", endpoints="{nodes: {names: [w2]}}")
+    two = policy(name="two", headends="{nodes: {names: [w3]}}", endpoints="{nodes: {names: [w2]}}")
+    assert build(*OURS, BGP, one, two).codes == ["IC2672"]
+    assert build(*OURS, BGP, one, two.replace("color: 100", "color: 101")).codes == []
+    assert build(*OURS, CLUSTER, one, two).codes == []
+
+
+def test_a_colour_may_come_again_in_another_family_or_zone() -> None:
+    one = policy(name="one", steer="{pods: [ipv4]}")
+    two = policy(name="two", steer="{pods: [ipv6]}")
+    three = policy(name="three", steer="{pods: [], networks: [blue]}")
+    assert build(*OURS, BGP, network("blue", "10.9.0.0/16"), one, two, three).codes == []
+
+
+def test_a_function_must_fit_into_a_distinguisher() -> None:
+    wide = PROJECT.replace("spec: {", "spec: {pools: {sidFunction: 70000-80000}, ")
+    assert wide != PROJECT
+    assert build(*OURS, BGP, project=wide).codes == ["IC2674"] * 2
+    assert build(*OURS, CLUSTER, project=wide).codes == []
+
+
+def clash() -> tuple[str, str]:
+    """Return two names of clusters with one mark."""
+    seen: dict[int, str] = {}
+    for number in range(100_000):
+        name = f"c{number}"
+        if mark(name) in seen:
+            return seen[mark(name)], name
+        seen[mark(name)] = name
+    raise AssertionError
+
+
+def test_two_clusters_of_one_target_have_two_marks() -> None:
+    one, two = clash()
+    texts = [
+        BGP.replace("name: edge", f"name: {name}").replace("cluster: edge", f"cluster: {name}")
+        for name in (one, two)
+    ]
+    second = texts[1].replace("10.64.", "10.65.").replace("fd64:", "fd65:").replace("fcdd:", "fcde:")
+    second = second.replace("cafe:1:", "cafe:2:")
+    nodes = (node(1, one), node(2, two))
+
+    def codes(*targets: str) -> list[str]:
+        said = ", ".join(f"{{name: t{at}, type: gobgp, clusters: [{one}]}}" for at, one in enumerate(targets))
+        project = PROJECT.replace("spec: {", f"spec: {{targets: [{said}], ")
+        return build(UNDERLAY, *nodes, texts[0], second, project=project).codes
+
+    assert codes(f"{one}, {two}") == ["IC2673"]
+    assert codes(one, two) == []
+
+
+@pytest.mark.parametrize(
+    ("pool", "nodes", "found"),
+    [
+        ("cafe:2::/118", 8, ([], [])),
+        ("cafe:2::/118", 9, ([], ["IC2675"])),
+        ("cafe:2::/121", 1, ([], [])),
+        ("cafe:2::/121", 2, ([], ["IC2675"])),
+        ("cafe:2::/121", 32, ([], ["IC2675"])),
+        ("cafe:2::/121", 33, (["IC2675"], [])),
+        ("cafe:2::/122", 1, (["IC2613"], [])),
+    ],
+)
+def test_calico_draws_two_bsids_for_each_node(
+    pool: str, nodes: int, found: tuple[list[str], list[str]]
+) -> None:
+    text = CALICO.replace("cafe:2::/118", pool).replace(", nodes: {names: [w1]}", "")
+    built = build(UNDERLAY, *map(calico_node, range(1, nodes + 1)), text)
+    assert (built.codes, built.warnings) == found
+
+
+def test_a_node_without_a_block_of_pods_borrows() -> None:
+    nodes = [calico_node(number) for number in (1, 2, 3)]
+    text = CALICO.replace("10.80.0.0/16", "10.80.0.0/25").replace(", nodes: {names: [w1]}", "")
+    assert build(UNDERLAY, *nodes, text).warnings == ["IC2676"]
+    assert build(UNDERLAY, *nodes[:2], text).warnings == []
+
+
+def test_ipv6_pods_alone_need_an_ipv6_service_prefix() -> None:
+    alone = CALICO.replace('{ipv4: 10.80.0.0/16, ipv6: "fd80::/48"}', '{ipv6: "fd80::/48"}')
+    none = alone.replace('  serviceCidrs: {ipv4: 10.96.0.0/16, ipv6: "fd97::/112"}\n', "")
+    assert build(*CALICO_BASE[:3], alone).codes == []
+    assert build(*CALICO_BASE[:3], none).codes == ["IC2677"]
+    assert build(*CALICO_BASE[:3], alone.replace(', ipv6: "fd97::/112"}', "}")).codes == ["IC2677"]

@@ -1,0 +1,93 @@
+"""Headends that pack SIDs: what they write, what egress nodes own, and what pods may send."""
+
+from __future__ import annotations
+
+import pytest
+
+from compiler.derived.mtu import pod_mtu
+from tests.overlays import CLUSTER, SQUARE, W1, W2, W3, computed, node, policy, specs
+from tests.support import Built, build
+
+NODES = (node(1), node(2), node(3))
+PACKED = CLUSTER.replace(
+    'localsids: "fcdd::/48"', 'encapsulation: usid, localsidBlockSize: 48, localsids: "fcbb:0:8000::/33"'
+)
+SMALL = SQUARE
+for NUMBER in (1, 2, 3, 4):
+    SMALL = SMALL.replace(
+        f'locator: "fcbb:0:{NUMBER}::/48"', f'locator: "fcbb:0:{NUMBER}::/48", endSid: "fcbb:0:{NUMBER}::"'
+    )
+SMALL = SMALL.replace("fcbb:0:1::e3", "fcbb:0:1:e3::")
+
+
+def through(*segments: str) -> str:
+    return f"\n    - {{name: a, explicit: [{{segments: [{', '.join(segments)}]}}]}}\n"
+
+
+def written(built: Built) -> list[list[str]]:
+    """Return the lists of w1 that hold more than the service SID of w2 or w3."""
+    assert built.codes == [], str(built)
+    services = {*specs(built, W2, "localsid"), *specs(built, W3, "localsid")}
+    lists = [row["lists"][0]["sids"] for row in specs(built, W1, "policy").values()]
+    return [several for several in lists if several[0] not in services]
+
+
+def mtu(built: Built) -> int:
+    assert built.compiled.resolved is not None
+    found = pod_mtu(built.compiled.resolved.clusters["edge"], built.compiled.resolved)
+    assert found is not None
+    return found.value
+
+
+def test_a_list_that_fits_is_one_address_with_no_srh() -> None:
+    built = build(SMALL, *NODES, PACKED, policy(computed("latency")))
+    services = set(specs(built, W2, "localsid"))
+    lists = written(built)
+    assert [len(several) for several in lists] == [1, 1]
+    for (carrier,) in lists:
+        block, zero, router, *service = carrier.removesuffix("::").split(":")
+        assert (block, zero, router) == ("fcbb", "0", "4")
+        assert f"fcbb:0:{':'.join(service)}::" in services
+    assert mtu(built) == 9000 - 40
+
+
+def test_a_function_of_a_router_takes_two_places() -> None:
+    built = build(SMALL, *NODES, PACKED, policy(through("{router: p1, link: p1-p3}", "{router: p4}")))
+    assert all(several[0].startswith("fcbb:0:1:e3:4:") for several in written(built))
+
+
+@pytest.mark.parametrize(("dataplane", "mtu_left"), [("vpp", 9000 - 80), ("linux", 9000 - 64)])
+def test_what_does_not_fit_takes_more_addresses_and_the_mtu_follows(dataplane: str, mtu_left: int) -> None:
+    long = through("{router: p3}", "{router: p4}", "{router: p3}", "{router: p4}", "{router: p3}")
+    cluster = PACKED.replace("dataplane: vpp", f"dataplane: {dataplane}")
+    built = build(SMALL, *NODES, cluster, policy(long))
+    assert mtu(built) == mtu_left
+
+
+def test_sids_of_other_forms_stand_for_themselves() -> None:
+    half = SMALL.replace(', endSid: "fcbb:0:4::"', "")
+    built = build(half, *NODES, PACKED, policy(through("{router: p3}", "{router: p4}", "{router: p3}")))
+    assert [several[:2] for several in written(built)] == [["fcbb:0:3::", "fcbb:0:4::1"]] * 2
+    assert all(several[2].startswith("fcbb:0:3:") for several in written(built))
+    assert "router 'p4' take an address each" in str(built)
+
+
+def test_a_reduced_srh_is_shorter_by_one_address_and_only_for_linux() -> None:
+    reduced = CLUSTER.replace("srv6: {", "srv6: {encapsulation: reduced, ")
+    assert build(SQUARE, *NODES, reduced).codes == ["IC2603"]
+    linux = reduced.replace("dataplane: vpp", "dataplane: linux")
+    built = build(SQUARE, *NODES, linux, policy(computed("latency")))
+    assert built.codes == []
+    assert mtu(built) == 9000 - 64
+
+
+def test_meshed_clusters_pack_all_or_none() -> None:
+    one = PACKED.replace("encapsulation: usid", "mesh: all, encapsulation: usid")
+    two = (
+        CLUSTER.replace("srv6: {", "srv6: {mesh: all, ")
+        .replace("edge", "far")
+        .replace("10.64.", "10.65.")
+        .replace("fd64:", "fd65:")
+        .replace("cafe:1", "cafe:3")
+    )
+    assert "IC2604" in build(SMALL, node(1), node(2, "far"), one, two).codes

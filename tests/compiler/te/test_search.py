@@ -1,0 +1,88 @@
+"""The best path within a limit, against all paths and all lists."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.te.encode import encode, forceable
+from compiler.te.search import Objective, best, fits, plane, shortest
+from compiler.te.topology import Topology, build
+from tests.nets import net, nets, price, router, simple_paths, walks
+
+OBJECTIVES: tuple[Objective, ...] = ("igp", "te", "latency")
+
+
+@settings(max_examples=300, deadline=None)
+@given(nets(6), st.sampled_from(OBJECTIVES), st.integers(0, 3), st.data())
+def test_the_best_path_within_a_limit_is_the_best_of_all(
+    on: Topology, objective: Objective, most: int, data: st.DataObject
+) -> None:
+    left = data.draw(st.integers(1, 4))
+    bound = data.draw(st.sampled_from(sorted(on.routers)))
+    limited = {**on.routers, bound: router(bound, maxSids={"segmentsLeft": left, "endPop": left})}
+    on = build(limited, on.arcs)
+    arcs = tuple(arc for arc in on.arcs if forceable(arc, on))
+    found = best(plane(on, objective, arcs), "r0", "r1", most)
+    options = []
+    for way in simple_paths(on, "r0", "r1"):
+        sids = encode(way, on)
+        if sids is not None and fits(sids, most, on):
+            options.append((price(way, objective), way))
+    if found is None:
+        assert not options
+        return
+    assert walks(on, "r0", found.sids, "r1") == {found.path}
+    assert fits(found.sids, most, on)
+    if options:
+        # A list that is not the only shortest one may keep to the limits of a router where that one does not.
+        assert price(found.path, objective) <= min(options)[0]
+    if price(found.path, objective) not in {row[0] for row in options}:
+        assert left < 4
+
+
+@settings(max_examples=200, deadline=None)
+@given(nets(6, forced=True), st.sampled_from(OBJECTIVES), st.sets(st.integers(0, 23), max_size=6))
+def test_avoiding_arcs_is_as_good_as_having_none_of_them(
+    on: Topology, objective: Objective, ranks: set[int]
+) -> None:
+    rest = tuple(arc for arc in on.arcs if arc.rank not in ranks)
+    found = shortest(plane(on, objective, on.arcs).without(frozenset(ranks)), "r0", "r1")
+    other = shortest(plane(on, objective, rest), "r0", "r1")
+    assert (found is None) == (other is None)
+    if found is not None and other is not None:
+        assert price(found, objective) == price(other, objective)
+        assert not ranks & {arc.rank for arc in found}
+
+
+DETOUR = net(
+    [
+        ("r0", "r2", 1, 1, True, True),
+        ("r2", "r3", 1, 1, True, True),
+        ("r3", "r1", 1, 1, True, True),
+        ("r0", "r4", 2, 2, True, True),
+        ("r4", "r1", 2, 2, True, True),
+    ]
+)
+
+
+@pytest.mark.parametrize(("most", "links"), [(1, ["l03", "l04"]), (0, ["l00", "l01", "l02"])])
+def test_a_limit_chooses_among_what_it_leaves(most: int, links: list[str]) -> None:
+    arcs = DETOUR.arcs if most == 0 else tuple(arc for arc in DETOUR.arcs if arc.link != "l02")
+    found = best(plane(DETOUR, "te", arcs), "r0", "r1", most)
+    assert found is not None
+    assert [arc.link for arc in found.path] == links
+
+
+def test_equals_are_decided_by_links_and_then_by_name() -> None:
+    rows = [("r0", "r2", 1, 1, True, True), ("r2", "r1", 1, 1, True, True)]
+    rows += [("r0", "r3", 1, 1, True, True), ("r3", "r1", 1, 1, True, True)]
+    on = net(rows)
+    found = best(plane(on, "igp", on.arcs), "r0", "r1", 5)
+    assert found is not None
+    assert [arc.link for arc in found.path] == ["l00", "l01"]
+    on = net([*rows, ("r0", "r1", 2, 2, True, True)])
+    found = best(plane(on, "igp", on.arcs), "r0", "r1", 5)
+    assert found is not None
+    assert [arc.link for arc in found.path] == ["l04"]
