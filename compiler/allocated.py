@@ -17,8 +17,12 @@ from intent.scalars import IPNetwork
 Family = Literal["ipv4", "ipv6"]
 PODS = ""
 """Stands for the default network of pods where a zone is asked for."""
+MAIN = 0
+"""Table of the underlay, on nodes and routers."""
 DEFAULT = ""
 """Stands for the default path where an SRv6Policy is asked for."""
+CSID_SHIFT = 64
+"""Where the function of a service SID stands that headends pack: in the fourth 16 bits of the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Allocated:
     zone_vlan: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """VLAN that carries the layer-3 VNI on switches, by (zone, fabric)."""
     table: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """Routing table by (cluster, zone); zone PODS is the default network of pods."""
+    """Routing table by (cluster, zone); zone PODS is the default network of pods. Ask `table_of`."""
     function: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """Function part of service SIDs by (cluster, zone, family)."""
     localsids: Mapping[tuple[str, ...], IPv6Network] = field(default_factory=dict)
@@ -52,7 +56,14 @@ class Allocated:
     def sid(self, node: str, zone: str, family: Family) -> IPv6Address:
         """Return the service SID (End.DT4 or End.DT6) of a zone on a node of ours."""
         cluster = self.resolved.servers[node].cluster or ""
-        return self.localsids[node,].network_address + self.function[cluster, zone, family]
+        overlay, function = self.resolved.clusters[cluster].spec.srv6, self.function[cluster, zone, family]
+        # To be packed, it stands right behind the C-SID of the node (RFC 9800).
+        shift = CSID_SHIFT if overlay and overlay.encapsulation == "usid" else 0
+        return self.localsids[node,].network_address + (function << shift)
+
+    def table_of(self, cluster: str, zone: str) -> int:
+        """Return the routing table of a zone in a cluster; pods of Linux nodes have none but the main one."""
+        return self.table.get((cluster, zone), MAIN)
 
     @classmethod
     def of(cls, resolved: Resolved, values: Mapping[str, Mapping[tuple[str, ...], Any]]) -> Allocated:

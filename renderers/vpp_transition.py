@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any, Final, NamedTuple
 
 from renderers.changes import compare
-from renderers.resource import Resource
+from renderers.resource import Key, Resource
 from renderers.rules import Rules
 from renderers.vpp import FAMILY, REPLACES
 from renderers.vpp_messages import (
@@ -22,9 +23,11 @@ from renderers.vpp_messages import (
     DELETE,
     ORDER,
     WEIGHT,
-    Interfaces,
     Operation,
+    Site,
+    addressed,
     creation,
+    in_table,
     removal,
     segment_list,
     steer,
@@ -33,6 +36,7 @@ from renderers.vpp_messages import (
 Pair = tuple[Resource | None, Resource | None]
 """An object before and after; None where it is not there."""
 _RULES: Final = Rules(replaces=REPLACES)
+_OTHER_WAY: Final = {"route": "steering", "steering": "route"}
 
 
 class HeldList(NamedTuple):
@@ -52,27 +56,52 @@ class Held:
     """Of each of our policies, by binding SID."""
     steering: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Specs of what is steered into each binding SID."""
+    addresses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Addresses with their length of each interface of ours."""
+    ways: Mapping[tuple[str, str], Resource] = field(default_factory=dict)
+    """Our routes and our steering by type and name: both are called by table and prefix."""
 
 
-def transition(pairs: Iterable[Pair], interfaces: Interfaces, held: Held) -> Iterator[Operation]:
+class Step(NamedTuple):
+    """One message on the way, and the object that it is for."""
+
+    key: Key
+    operation: Operation
+    going: bool
+    """Whether it takes the object away."""
+
+
+def transition(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Operation]:
+    """Yield the messages of `steps` alone; ValueError where a policy would go from under steering."""
+    several = list(pairs)
+    _check_unused(several, held)
+    return (step.operation for step in steps(several, site, held))
+
+
+def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     """Yield messages that bring objects of one node from before to after.
 
-    What is made or changed comes first, in the order of `ORDER`; what goes comes last, in reverse. ValueError
-    where VPP would be harmed, KeyError where it has no such interface or policy.
+    What is made or changed comes first, in the order of `ORDER`; what goes comes last, in reverse. VPP has
+    taken new interfaces before (`opening`). ValueError where VPP would be harmed, KeyError where it has no
+    such interface or policy.
     """
     ours = [pair for pair in pairs if _one(pair).key.family == FAMILY and _one(pair).key.type in ORDER]
     ours.sort(key=lambda pair: ORDER.index(_one(pair).key.type))
     going = [before for before, after in ours if before is not None and after is None]
-    _check_unused(going, ours, held)
-    batch = _Batch(ours, held)
+    batch = _Batch(ours, held, site)
     for before, after in ours:
         if after is not None:
-            made = creation(after, interfaces)
-            yield from made if before is None else _change(before, after, made, batch)
+            made = creation(after, site)
+            for operation in (
+                _made(after, made, batch) if before is None else _change(before, after, made, batch)
+            ):
+                yield Step(after.key, operation, going=False)
             if after.key.type == "encap" and batch.sources_change:
-                yield from _renewed(batch)
+                for operation in _renewed(batch):
+                    yield Step(after.key, operation, going=False)
     for before in reversed(going):
-        yield from removal(before)
+        for operation in removal(before, site):
+            yield Step(before.key, operation, going=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +110,7 @@ class _Batch:
 
     pairs: Sequence[Pair]
     held: Held
+    site: Site
 
     @property
     def sources_change(self) -> bool:
@@ -89,6 +119,18 @@ class _Batch:
             after is not None and after.key.type == "encap" and before != after
             for before, after in self.pairs
         )
+
+
+def _made(after: Resource, made: Iterator[Operation], batch: _Batch) -> Iterator[Operation]:
+    """Yield what creates an object; a prefix is routed or steered, so the one goes when the other comes.
+
+    VPP keeps what was there before in the path of what is steered over it, and loses every other packet.
+    """
+    other = _OTHER_WAY.get(after.key.type)
+    instead = batch.held.ways.get((other, after.key.name)) if other else None
+    if instead is not None:
+        yield from removal(instead, batch.site)
+    yield from made
 
 
 def _change(
@@ -101,16 +143,34 @@ def _change(
     if fixed and kind == "table":
         raise ValueError(f"table {after.key.name} cannot take another name while something stands in it")
     if fixed:
-        yield from removal(before)
+        # Steering points to a place in VPP's pool of policies: it must not stand while that is empty.
+        steered = held.steering.get(str(after.spec.get("bsid")), ()) if kind == "policy" else ()
+        yield from (steer(row, is_del=True) for row in steered)
+        yield from removal(before, batch.site)
         yield from made
-        # Steering points to a place in VPP's pool of policies: sent again, it points to the new one.
-        for row in held.steering.get(str(after.spec.get("bsid")), ()):
-            yield steer(row, is_del=False)
+        yield from (steer(row, is_del=False) for row in steered)
     elif kind == "policy":
-        bsid = after.spec["bsid"]
-        yield from _lists(bsid, after.spec["lists"], held.lists[bsid], stale=batch.sources_change)
+        bsid, stale = after.spec["bsid"], batch.sources_change or "source" in before.spec
+        yield from _lists(bsid, after.spec["lists"], held.lists[bsid], stale=stale)
+    elif kind == "interface":
+        yield from _moved(before, after, made, batch)
     elif changes:
         yield from made
+
+
+def _moved(
+    before: Resource, after: Resource, made: Iterator[Operation], batch: _Batch
+) -> Iterator[Operation]:
+    """Yield what changes an interface; its addresses are away while it goes to another table."""
+    index = batch.site.interfaces[after.key.name]
+    old, new = before.spec["tables"], after.spec["tables"]
+    other = [family for family in ("ipv4", "ipv6") if old.get(family, 0) != new.get(family, 0)]
+    held = batch.held.addresses.get(after.key.name, ())
+    away = [prefix for prefix in held if ("ipv6" if ":" in prefix else "ipv4") in other]
+    yield from (addressed(index, prefix, is_add=False) for prefix in away)
+    yield from (in_table(index, family, new.get(family, 0)) for family in other)
+    yield from (one for one in made if one.message != "sw_interface_set_table")
+    yield from (addressed(index, prefix, is_add=True) for prefix in away)
 
 
 def _lists(
@@ -145,13 +205,14 @@ def _renewed(batch: _Batch) -> Iterator[Operation]:
             yield from _lists(bsid, [_item(one) for one in lists], lists, stale=True)
 
 
-def _check_unused(going: Iterable[Resource], pairs: Iterable[Pair], held: Held) -> None:
+def _check_unused(pairs: Iterable[Pair], held: Held) -> None:
     """Refuse to take a policy from under steering: VPP would point that to whichever policy comes next."""
     steered = [pair for pair in pairs if _one(pair).key.type == "steering"]
     ends = {_one(pair).key.name: pair[1].spec["bsid"] if pair[1] else None for pair in steered}
-    for policy in going:
-        bsid = policy.key.name
-        for row in held.steering.get(bsid, ()) if policy.key.type == "policy" else ():
+    going = [_one(pair).key for pair in pairs if pair[1] is None]
+    for key in going:
+        bsid = key.name
+        for row in held.steering.get(bsid, ()) if key.type == "policy" else ():
             name = f"{row['table']} {row['prefix']}"
             if ends.get(name, bsid) == bsid:
                 raise ValueError(f"policy {bsid} cannot go while {name} is steered into it")
@@ -169,7 +230,12 @@ def _equal(one: HeldList, item: Mapping[str, Any]) -> bool:
 
 
 def _alike(one: HeldList, item: Mapping[str, Any]) -> bool:
-    return list(map(IPv6Address, one.sids)) == list(map(IPv6Address, item["sids"]))
+    return list(map(_number, one.sids)) == list(map(_number, item["sids"]))
+
+
+@lru_cache(maxsize=65536)
+def _number(sid: str) -> int:
+    return int(IPv6Address(sid))
 
 
 def _item(one: HeldList) -> dict[str, Any]:

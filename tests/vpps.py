@@ -1,6 +1,7 @@
 """A real VPP for tests, without hugepages and beside others.
 
 INTENTC_VPP names its binary where it is not on the path, INTENTC_VPP_PLUGINS the folder of its plugins.
+INTENTC_VPP_SOCKET names the API socket of one that runs already and that tests may fill and empty.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ import pytest
 
 BINARY = os.environ.get("INTENTC_VPP") or shutil.which("vpp")
 PLUGINS = os.environ.get("INTENTC_VPP_PLUGINS")
+SOCKET = os.environ.get("INTENTC_VPP_SOCKET")
+
+WHY = (
+    "no VPP here: install vpp, or name its binary in INTENTC_VPP, or the socket of one in INTENTC_VPP_SOCKET"
+    if BINARY is None and SOCKET is None
+    else "VPP needs root"
+    if SOCKET is None and os.geteuid() != 0
+    else ""
+)
+"""Why there is no VPP for tests that need nothing but its API; empty where there is one."""
 
 MARKS = [
     pytest.mark.real,
@@ -28,30 +39,53 @@ MARKS = [
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Any]:
-    """Run a VPP without hugepages and with one interface; give a client of its binary API."""
-    from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
+def started(
+    folder: Path, *, dies: bool = False, sleep: int = 100, within: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Run a VPP without hugepages; give its API socket. It must live to the end, or die, as is said.
 
+    `sleep`: microseconds of rest whenever it has nothing to do; without any it takes a whole CPU. `within`:
+    the beginning of a command that runs the rest of it elsewhere.
+    """
     assert BINARY
     plugins = f"path {PLUGINS}" if PLUGINS else ""
     (folder / "startup.conf").write_text(f"""
-unix {{ nodaemon cli-listen {folder}/cli.sock runtime-dir {folder} poll-sleep-usec 100 }}
+unix {{ nodaemon cli-listen {folder}/cli.sock runtime-dir {folder} poll-sleep-usec {sleep} }}
 socksvr {{ socket-name {folder}/api.sock }}
 api-segment {{ prefix {folder.name} }}
 memory {{ main-heap-size 512M main-heap-page-size 4k }}
 buffers {{ page-size 4k buffers-per-numa 4096 }}
 statseg {{ size 32M page-size 4k socket-name {folder}/stats.sock }}
-plugins {{ {plugins} plugin default {{ disable }} }}
+plugins {{ {plugins} plugin default {{ disable }} plugin af_packet_plugin.so {{ enable }}
+  plugin ipip_plugin.so {{ enable }} }}
 """)
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen([BINARY, "-c", str(folder / "startup.conf")], stdout=log, stderr=log)
+    (folder / "api.sock").unlink(missing_ok=True)  # of the one before
+    log = (folder / "log").open("ab")
+    command = [*within, "sh", "-c", 'ulimit -c 0; exec "$0" -c "$1"', BINARY, str(folder / "startup.conf")]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         for _ in range(200):
             if (folder / "api.sock").exists():
                 break
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
-        client = VPPApiClient(server_address=str(folder / "api.sock"), bootstrapapi=True)
+        yield folder / "api.sock"
+        if dies:
+            assert process.wait(20) != 0
+        assert dies or process.poll() is None, "VPP did not survive"
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Any]:
+    """Run a VPP with one interface; give a client of its binary API."""
+    from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
+
+    with started(folder) as socket:
+        client = VPPApiClient(server_address=str(socket), bootstrapapi=True)
         client.connect("intentc-test")
         for command in (
             "create loopback interface",
@@ -61,11 +95,6 @@ plugins {{ {plugins} plugin default {{ disable }} }}
             ask(client, command)
         yield client
         client.disconnect()
-        assert process.poll() is None, "VPP did not survive"
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
 
 
 def ask(client: Any, command: str) -> str:

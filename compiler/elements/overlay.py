@@ -36,8 +36,26 @@ class EncapSource(Element):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxHost(Element):
+    """A node whose kernel is the data plane, and how it sends into the underlay."""
+
+    interface: str
+    """Uplink."""
+    encapsulation: Literal["full", "reduced", "usid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge(Element):
+    """The bridge of an overlay network on a Linux node, which belongs to a zone."""
+
+    name: str
+    """At most 15 characters."""
+    table: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route(Element):
-    """A route: out of an interface to a next hop, or on to a lookup in another table."""
+    """A route: out of an interface to a next hop, on to a lookup in another table, or to nowhere."""
 
     table: int
     prefix: str
@@ -45,6 +63,33 @@ class Route(Element):
     interface: str | None = None
     lookup: int | None = None
     """Table to look up in; stands alone."""
+    drop: bool = False
+    """Discard what no longer prefix takes: a range of ours, and its mark on the data plane; stands alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLink(Element):
+    """An interface of VPP over a link to the host, in the table whose pods are behind it."""
+
+    host: str
+    """VPP's end of the link, as the host calls it: at most 15 characters."""
+    table: int
+    families: tuple[Family, ...]
+    """Families that the table has."""
+
+    @property
+    def name(self) -> str:
+        """Return what VPP calls it."""
+        return f"host-{self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAddress(Element):
+    """An address of the data plane, on an interface of ours."""
+
+    interface: str
+    prefix: str
+    """Address and length: host bits stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +123,8 @@ class Policy(Element):
     """Zone that it leads to; PODS for the default network of pods."""
     path: str = ""
     """SRv6Policy/candidate that it follows; empty for the default path."""
+    egress: tuple[str, str, str] | None = None
+    """Data plane and cluster of the egress node, and the service SID there; None where it came by BGP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +214,8 @@ class PolicyInjection(Element):
     preference: int
     priority: int
     next_hop: str
+    route_targets: tuple[str, ...]
+    """BGP identifiers of the headends; none where sessions go straight to them."""
     lists: tuple[tuple[int, tuple[Hop, ...]], ...]
     """Weight and SIDs."""
 

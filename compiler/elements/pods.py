@@ -175,6 +175,8 @@ class NodeConflist(Element):
     """Name of the network as Multus looks it up; the default network of pods where `bridge` is None."""
     bridge: str | None
     """Bridge that the pods hang off, to be put into the zone's table; None for point-to-point links."""
+    gateway: bool
+    """Whether the bridge itself is the gateway, and not the data plane beside it."""
     table: int
     mtu: int | None
     blocks: tuple[BlockShare, ...]

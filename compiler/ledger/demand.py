@@ -186,7 +186,8 @@ def _zone_sids(cluster: Cluster, zone: str, here: _Asker, resolved: Resolved) ->
     """Ask for the table of a zone, the function of its service SIDs, and the BSIDs towards each node."""
     domains, pools, overlay = (cluster.intent.uid,), resolved.spec.pools, cluster.spec.srv6
     parts: tuple[Part, ...] = zone_parts(resolved.vrfs[zone], resolved) if zone else ("pods",)
-    if cluster.spec.dataplane != "calico-vpp":
+    # Calico has its own tables, and under Linux pods are in the main one.
+    if cluster.spec.dataplane == "vpp" or (zone and cluster.spec.dataplane == "linux"):
         table = ("table", domains, Numbers(pools.table_id))
         yield here.ask("table", (cluster.name, zone), (cluster.intent, *parts), table)
     if overlay is None:

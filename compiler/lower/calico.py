@@ -1,49 +1,36 @@
 """Lowering of Calico-VPP clusters: Calico's own configuration, and the part of the overlay that we say.
 
-Under BGP every node announces a policy towards itself; we inject only what SRv6Policies change, with the
-SIDs that the egress node announced (facts). Under the Kubernetes control plane of the paper's agent build,
-each node reads its SIDs and all its policies from one object, and both are ours.
+Under BGP every node announces a policy towards itself (what we announce beside them is in
+`compiler.lower.announced`). Under the Kubernetes control plane of the paper's agent build, each node reads
+its SIDs and all its policies from one object, and both are ours.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from compiler.allocated import PODS, Allocated, Family
-from compiler.derived.memo import remembered
+from compiler.allocated import PODS, Allocated
 from compiler.derived.mtu import mtu_in_force
-from compiler.derived.overlay import SID_FACT, steered
-from compiler.derived.policy import Candidate, active, bsid_origins, endpoint_origins
-from compiler.derived.reasons import memberships, sid_block_origins, zone_origins
-from compiler.derived.tunnels import Exit, segment_lists, tunnels
+from compiler.derived.reasons import memberships, sid_block_origins
+from compiler.derived.tunnels import Exit, tunnels
 from compiler.elements.overlay import (
     BgpConfiguration,
     BgpPeering,
     CalicoNodeConfig,
     CalicoOverlay,
     CalicoPool,
-    Hop,
     MtuSetting,
     Policy,
-    PolicyInjection,
 )
 from compiler.graph import Element
-from compiler.resolved import Cluster, Resolved, Server
+from compiler.resolved import Cluster, Resolved
 from intent.kinds.cluster import BgpPeer, Overlay
-from intent.kinds.facts import NodeSids
-from intent.model import Intent, Origin, Selector
+from intent.model import Origin, Selector
 
 POLICY_BLOCK: Final = 122
 """Prefix length of the blocks that Calico draws BSIDs from."""
-BEHAVIORS: Final[Mapping[str, int]] = {"ipv4": 19, "ipv6": 18}
-"""IANA code points of End.DT4 and End.DT6."""
-DISTINGUISHERS: Final[Mapping[str, int]] = {"ipv4": 4, "ipv6": 6}
-"""Keep our announcements apart by family, and from those of the nodes, which are (0, 4) and (0, 6)."""
-PRIORITY: Final = 128
-"""Calico-VPP takes the highest; its nodes announce 10. It is also the default of RFC 9256 §2.12."""
 
 
 def cluster(allocated: Allocated, name: str) -> Iterator[Element]:
@@ -60,7 +47,6 @@ def cluster(allocated: Allocated, name: str) -> Iterator[Element]:
         yield from _node_configs(found, allocated)
     else:
         yield from _sid_pools(found, found.spec.srv6, allocated)
-        yield from _injections(found, allocated)
 
 
 def _dataplane(found: Cluster) -> Origin:
@@ -224,8 +210,8 @@ def _node_configs(found: Cluster, allocated: Allocated) -> Iterator[Element]:
     for item in exits:
         own[item.node].append(item)
     here = {item.family for item in exits if item.cluster == found.name}
-    rows: dict[str, dict[str, Any]] = {}
-    causes: dict[str, tuple[Origin, ...]] = {}
+    rows: dict[object, dict[str, Any]] = {}
+    causes: dict[object, tuple[Origin, ...]] = {}
     for name in found.servers:
         server = resolved.servers[name]
         ways = [(item, item.policy_at(name)) for item in exits if item.node != name and item.family in here]
@@ -245,114 +231,26 @@ def _node_configs(found: Cluster, allocated: Allocated) -> Iterator[Element]:
 
 
 def _why(
-    item: Exit, policy: Policy, causes: dict[str, tuple[Origin, ...]], resolved: Resolved
+    item: Exit, policy: Policy, causes: dict[object, tuple[Origin, ...]], resolved: Resolved
 ) -> tuple[Origin, ...]:
-    """Return why the row of a policy is as it is; made once for all headends."""
-    if policy.bsid not in causes:
+    """Return why the row of a policy is as it is; made once for all headends with the same list."""
+    key = policy.bsid, policy.lists
+    if key not in causes:
         address = Origin("policies", resolved.servers[item.node].intent, ("spec", "ipv6"), "its endpoint")
-        causes[policy.bsid] = (*(origin._replace(field="policies") for origin in policy.origins), address)
-    return causes[policy.bsid]
+        causes[key] = (*(origin._replace(field="policies") for origin in policy.origins), address)
+    return causes[key]
 
 
 def _row(
-    item: Exit, policy: Policy, rows: dict[str, dict[str, Any]], resolved: Resolved
+    item: Exit, policy: Policy, rows: dict[object, dict[str, Any]], resolved: Resolved
 ) -> Mapping[str, Any]:
-    """Return a policy as the agent reads it; made once for all headends."""
-    row = rows.get(policy.bsid)
+    """Return a policy as the agent reads it; made once for all headends with the same list."""
+    row = rows.get((policy.bsid, policy.lists))
     if row is None:
-        row = rows[policy.bsid] = {
+        row = rows[policy.bsid, policy.lists] = {
             "bsid": policy.bsid,
             "node": str(resolved.servers[item.node].ipv6),
             "segment_list": list(policy.lists[0].sids),
             "traffic": "IPv4" if item.family == "ipv4" else "IPv6",
         }
     return row
-
-
-def _injections(found: Cluster, allocated: Allocated) -> Iterator[Element]:
-    """Yield the policies that SRv6Policies put in the place of the nodes' own."""
-    if found.spec.bgp.injector is None:
-        return
-    resolved = allocated.resolved
-    for name, targets in injected(resolved).items():
-        intent, candidate = resolved.of("SRv6Policy")[name], active(resolved)[name]
-        for node, family in targets if candidate else ():
-            server, sids = resolved.servers[node], resolved.facts.nodes.get(node)
-            sid = getattr(sids, SID_FACT[family]) if sids else None
-            if candidate and sids and sid and server.cluster in found.mesh:
-                yield _injection(found, _Aim(server, family, sids, str(sid)), (intent, candidate), allocated)
-
-
-@remembered
-def injected(resolved: Resolved) -> Mapping[str, tuple[tuple[str, Family], ...]]:
-    """Return the endpoints and families that each SRv6Policy engineers in Calico clusters under BGP."""
-    found = {}
-    for name, intent in resolved.of("SRv6Policy").items():
-        rows = []
-        for node, zone, family, _ in steered(intent, resolved):
-            spec = resolved.clusters[resolved.servers[node].cluster or ""].spec
-            if (
-                zone == PODS
-                and spec.dataplane == "calico-vpp"
-                and spec.control_plane == "bgp"
-                and family in intent.spec.steer.pods
-            ):
-                rows.append((node, family))
-        found[name] = tuple(rows)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Aim:
-    """Where an injected policy leads: endpoint, family, and what the endpoint announced."""
-
-    server: Server
-    family: Family
-    facts: NodeSids
-    sid: str
-
-
-def _injection(
-    found: Cluster, aim: _Aim, policy: tuple[Intent, Candidate], allocated: Allocated
-) -> PolicyInjection:
-    """Return what the injector of a cluster announces for one endpoint and family."""
-    intent, candidate = policy
-    node = aim.server.name
-    lists, places = segment_lists(candidate, aim.sid, intent)
-    fact = allocated.resolved.facts.origins[f"node/{node}"]
-    cluster = allocated.resolved.clusters[aim.server.cluster or ""]
-    where = ("spec", "candidatePaths", candidate.index)
-    behavior = BEHAVIORS[aim.family]
-    return PolicyInjection(
-        subject=f"{intent.subject}/{aim.server.intent.uid}/{aim.family}",
-        origins=(
-            _dataplane(found),
-            *endpoint_origins(intent, aim.server, PODS, allocated.resolved),
-            *memberships(allocated.resolved)[node],
-            *zone_origins(cluster, PODS, aim.family, allocated.resolved),
-            Origin("distinguisher", intent, ("spec", "steer", "pods"), f"says the family: {aim.family}"),
-            Origin("color", intent, ("spec", "color")),
-            Origin("endpoint", fact.intent, (*fact.path, "address"), "announced by the node"),
-            *bsid_origins(intent, aim.server, cluster),
-            Origin("preference", intent, (*where, "preference")),
-            Origin("next_hop", found.intent, ("spec", "bgp", "injector")),
-            *places,
-            Origin(
-                "lists",
-                fact.intent,
-                (*fact.path, SID_FACT[aim.family]),
-                "service SID that the node announced",
-            ),
-        ),
-        distinguisher=DISTINGUISHERS[aim.family],
-        color=intent.spec.color,
-        endpoint=str(aim.facts.address),
-        bsid=str(allocated.bsid[node, PODS, aim.family, intent.name]),
-        preference=candidate.path.preference,
-        priority=PRIORITY,
-        next_hop=str(found.spec.bgp.injector),
-        lists=tuple(
-            (item.weight, (*(Hop(sid) for sid in item.sids[:-1]), Hop(item.sids[-1], behavior)))
-            for item in lists
-        ),
-    )

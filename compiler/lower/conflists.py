@@ -1,7 +1,7 @@
 """CNI configuration of a node: pods get addresses from its own blocks, so no two nodes hand out the same.
 
 Pods of the default network hang off point-to-point links. Pods of an overlay network hang off one bridge per
-network, which the node's agent puts into the table of its zone.
+network: the node's agent puts it into the table of its zone, or VPP is the gateway on it (host_links).
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
         origins=(*blocks, *routes, *why),
         name=POD_NETWORK,
         bridge=None,
+        gateway=True,
         table=allocated.table.get((cluster.name, PODS), 0),
         mtu=mtu,
         blocks=tuple(block_share(allocated.pods[node, family]) for family in found),
@@ -102,6 +103,7 @@ def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
         ),
         name=offer.name,
         bridge=bridge_name(network.name),
+        gateway=cluster.spec.dataplane != "vpp",
         table=allocated.table.get((offer.cluster, network.vrf or ""), 0),
         mtu=mtu,
         blocks=tuple(blocks),

@@ -1,8 +1,8 @@
 """Lowering of the SRv6 overlay that is ours: the slice of a node, and the static routes of an access router.
 
-A node gets tables per VRF and family, underlay routes, its encapsulation source, its service SIDs, one
-policy per (remote node, family, VRF), and steering of each remote block to it — in this order, which is
-safe to create.
+A node gets tables per VRF and family, underlay routes, the ranges of SIDs that are ours, its encapsulation
+source, its service SIDs, one policy per (remote node, family, VRF), and steering of each remote block to it —
+in this order, which is safe to create.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from compiler.allocated import PODS, Allocated, Family
+from compiler.allocated import MAIN, PODS, Allocated, Family
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import families, zones_of
 from compiler.derived.reasons import imported, memberships, sid_block_origins, table_origins, zone_origins
@@ -25,11 +25,9 @@ from compiler.elements.overlay import (
     Table,
 )
 from compiler.graph import Element
+from compiler.lower.host_links import links
 from compiler.resolved import Cluster, Resolved, Server
 from intent.model import Origin
-
-UNDERLAY = 0
-"""Table of the underlay on nodes and routers."""
 
 
 def node(allocated: Allocated, name: str) -> Iterator[Element]:
@@ -42,7 +40,9 @@ def node(allocated: Allocated, name: str) -> Iterator[Element]:
     known = tunnels(allocated)
     own = {(item.zone, item.family): item for item in known.exits[cluster_name] if item.node == server_name}
     yield from _tables(cluster, allocated)
-    yield from _underlay_routes(cluster, server, resolved)
+    yield from links(cluster, server, allocated)
+    yield from _underlay_routes(cluster, server, allocated)
+    yield from _owned_ranges(cluster, server, allocated)
     yield from _local_routes(cluster, own, allocated)
     yield from _source(cluster, server)
     for item in own.values():
@@ -52,13 +52,15 @@ def node(allocated: Allocated, name: str) -> Iterator[Element]:
 
 def _tables(cluster: Cluster, allocated: Allocated) -> Iterator[Element]:
     for zone, several in _zones(allocated)[cluster.name].items():
+        if (cluster.name, zone) not in allocated.table:
+            continue  # the main one
         about = allocated.resolved.vrfs[zone].intent if zone else cluster.intent
         origins = table_origins("number", zone, allocated.resolved)
         for family in several:
             yield Table(
                 subject=f"{about.subject}/overlay/table",
                 origins=(*origins, *zone_origins(cluster, zone, family, allocated.resolved)),
-                number=allocated.table[cluster.name, zone],
+                number=allocated.table_of(cluster.name, zone),
                 family=family,
                 # A zone may be renamed; a table cannot without being taken from under SIDs and steering.
                 name="intentc/zone" if zone else "intentc/pods",
@@ -92,9 +94,9 @@ def _importers(allocated: Allocated) -> Mapping[str, Mapping[str, tuple[str, ...
     return found
 
 
-def _underlay_routes(cluster: Cluster, server: Server, resolved: Resolved) -> Iterator[Element]:
+def _underlay_routes(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
     """Route the locators of routers and the localsid supernets of the mesh over the uplink."""
-    uplink = server.uplink
+    resolved, uplink = allocated.resolved, server.uplink
     if uplink is None:
         return
     via = (
@@ -113,22 +115,43 @@ def _underlay_routes(cluster: Cluster, server: Server, resolved: Resolved) -> It
         intent, path = resolved.underlay.router_origin[name]
         place = Origin("prefix", intent, (*path, "locator"))
         targets.setdefault(str(router.locator), (f"{intent.subject}/{name}/locator", place))
+    # A supernet that is the block of this node alone leads nowhere else.
+    targets.pop(str(allocated.localsids[server.name,]), None)
     for prefix, (subject, place) in targets.items():
         yield Route(
             subject=subject,
             origins=(place, *via),
-            table=UNDERLAY,
+            table=MAIN,
             prefix=prefix,
             next_hop=str(uplink.next_hop),
             interface=uplink.interface,
         )
 
 
+def _owned_ranges(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
+    """Discard what is sent to SIDs of the node and to BSIDs that are not there: so they cannot loop.
+
+    These aggregates are also what tells our SIDs and policies from those of others on the data plane.
+    """
+    block = str(allocated.localsids[server.name,])
+    origins = sid_block_origins("prefix", server, cluster, f"block of {server.name}")
+    ranges = {block: (f"{server.intent.subject}/overlay/localsids", origins)}
+    for name in cluster.mesh:
+        other = allocated.resolved.clusters[name]
+        if other.spec.srv6:
+            place = Origin("prefix", other.intent, ("spec", "srv6", "policies"))
+            ranges.setdefault(
+                str(other.spec.srv6.policies), (f"{other.intent.subject}/overlay/bsids", (place,))
+            )
+    for prefix, (subject, places) in ranges.items():
+        yield Route(subject=subject, origins=places, table=MAIN, prefix=prefix, drop=True)
+
+
 def _local_routes(
     cluster: Cluster, own: Mapping[tuple[str, Family], Exit], allocated: Allocated
 ) -> Iterator[Element]:
     """Lead from the table of an importing zone to the node's own blocks of the exporting zone."""
-    tables, zones = allocated.table, _zones(allocated)[cluster.name]
+    zones = _zones(allocated)[cluster.name]
     for (zone, family), item in own.items():
         for other in _importers(allocated)[cluster.name].get(zone, ()):
             if other == zone or family not in zones[other]:
@@ -143,9 +166,9 @@ def _local_routes(
                 yield Route(
                     subject=f"{item.subject}/from/{other}",
                     origins=(*block.origins, *causes),
-                    table=tables[cluster.name, other],
+                    table=allocated.table_of(cluster.name, other),
                     prefix=block.prefix,
-                    lookup=tables[cluster.name, zone],
+                    lookup=allocated.table_of(cluster.name, zone),
                 )
 
 
@@ -170,7 +193,7 @@ def _localsid(item: Exit, allocated: Allocated) -> Localsid:
         origins=(*item.sid_origins, *table_origins("table", item.zone, allocated.resolved)),
         sid=item.sid,
         behavior=BEHAVIOR[item.family],
-        table=allocated.table[item.cluster, item.zone],
+        table=allocated.table_of(item.cluster, item.zone),
     )
 
 
@@ -202,13 +225,15 @@ def _tunnels(cluster: Cluster, headend: str, known: Tunnels, allocated: Allocate
             Steering(
                 subject=policy.subject,
                 origins=(origin, *table_origins("table", PODS, allocated.resolved), *chosen_by(policy)),
-                table=allocated.table[cluster.name, PODS],
+                table=allocated.table_of(cluster.name, PODS),
                 family=item.family,
                 prefix=prefix,
                 bsid=policy.bsid,
             )
         )
-    yield from policies.values()
+    # By BGP policies come to the node by themselves, and it knows by their BSID which of them it needs.
+    if cluster.spec.control_plane != "bgp":
+        yield from policies.values()
     yield from steerings
 
 
@@ -230,7 +255,7 @@ def access_routes(allocated: Allocated, router: str) -> Iterator[Element]:
                 Origin("", server.intent, ("spec", "uplink", "router")),
                 *((interface[1],) if interface else ()),
             ),
-            table=UNDERLAY,
+            table=MAIN,
             prefix=str(allocated.localsids[server.name,]),
             next_hop=str(hop),
             interface=interface[0] if interface else None,

@@ -10,12 +10,27 @@ from typing import Final
 from renderers.rules import CREATE, DELETE, REPLACE, UPDATE, Effect, Effects, where
 
 _LEAK: Final = where("it leads to a lookup in another table", "lookup", lambda _: True)
+_INWARD: Final = where("it is in a table of pods", "table", bool)
 
 EFFECTS: Final[Effects] = {
     ("vpp", "table"): (
         Effect("hitless", "nothing is looked up in it yet", CREATE | UPDATE),
         Effect("destroy", "a table has no second name: it has to go with all that stands in it", REPLACE),
         Effect("destroy", "nothing is routed by it any more", DELETE),
+    ),
+    ("vpp", "interface"): (
+        Effect("hitless", "nothing is routed over it yet", CREATE),
+        Effect(
+            "brief loss",
+            "it loses its addresses while it changes to another table: what goes over it is dropped",
+            UPDATE | REPLACE,
+        ),
+        Effect("destroy", "the pods behind it are no longer reached", DELETE),
+    ),
+    ("vpp", "address"): (
+        Effect("hitless", "nothing goes over the link yet", CREATE),
+        Effect("brief loss", "what has it as its gateway is cut off for a moment", UPDATE | REPLACE),
+        Effect("destroy", "what has it as its gateway is cut off", DELETE),
     ),
     ("vpp", "route"): (
         Effect("hitless", "it only adds a way", CREATE),
@@ -33,6 +48,7 @@ EFFECTS: Final[Effects] = {
             DELETE,
             case=_LEAK,
         ),
+        Effect("destroy", "the pods of this node are no longer reached over it", DELETE, case=_INWARD),
     ),
     ("vpp", "encap"): (
         Effect("hitless", "no policy has copied it yet", CREATE),

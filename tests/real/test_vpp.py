@@ -11,7 +11,7 @@ from typing import Any
 from compiler.graph import Scope
 from renderers.resource import Resource
 from renderers.vpp import cli_parts
-from renderers.vpp_messages import operations
+from renderers.vpp_messages import Site, operations
 from renderers.vpp_transition import Held, transition
 from tests.support import build
 from tests.vpps import MARKS, ask
@@ -80,9 +80,18 @@ spec:
 )
 
 
-def node() -> list[Resource]:
-    """Return the resources of the node that is a headend of the TE policy."""
-    return build(*INTENT).resources(Scope("node", "edge/w1"))
+def node(*changes: tuple[str, str]) -> list[Resource]:
+    """Return the resources of the node that is a headend of the TE policy, without its links to the host.
+
+    The host has no such interfaces here; tests/real/test_vpp_pods.py makes them.
+    """
+    texts = list(INTENT)
+    for before, after in changes:
+        assert any(before in text for text in texts)
+        texts = [text.replace(before, after) for text in texts]
+    resources = build(*texts).resources(Scope("node", "edge/w1"))
+    linked = [one for one in resources if one.key.type not in ("interface", "address")]
+    return [one for one in linked if not str(one.spec.get("interface")).startswith("host-")]
 
 
 def names(resources: list[Resource], kind: str) -> set[str]:
@@ -106,7 +115,8 @@ def expected(resources: list[Resource]) -> dict[str, set[str]]:
 def test_the_exec_file_makes_exactly_what_was_rendered(vpp: Any, tmp_path: Path) -> None:
     resources = node()
     (text,) = [resource.spec["text"] for resource in resources if resource.view]
-    (tmp_path / "w1.exec").write_text(text)
+    lines = [line for line in text.splitlines() if "host-" not in line]
+    (tmp_path / "w1.exec").write_text("\n".join(lines) + "\n")
     said = ask(vpp, f"exec {tmp_path / 'w1.exec'}")
     assert said.strip() == "", "VPP says something only where a command failed"
     wanted = expected(resources)
@@ -130,7 +140,7 @@ def resources_source(resources: list[Resource]) -> str:
 def test_the_messages_are_all_accepted_and_make_the_same(vpp: Any) -> None:
     resources = node()
     interfaces = {row.interface_name: row.sw_if_index for row in vpp.api.sw_interface_dump()}
-    for operation in operations(resources, interfaces):
+    for operation in operations(resources, Site(interfaces)):
         reply = getattr(vpp.api, operation.message)(**operation.arguments)
         assert reply.retval == 0, (operation, reply)
     assert found(vpp) == expected(resources)
@@ -163,7 +173,7 @@ def test_all_goes_in_reverse_and_vpp_is_as_before(vpp: Any) -> None:
     interfaces = {row.interface_name: row.sw_if_index for row in vpp.api.sw_interface_dump()}
     tables = {row.table.table_id for row in vpp.api.ip_table_dump()}
     for pairs in ([(None, item) for item in resources], [(item, None) for item in resources]):
-        for operation in transition(pairs, interfaces, Held()):
+        for operation in transition(pairs, Site(interfaces), Held()):
             reply = getattr(vpp.api, operation.message)(**operation.arguments)
             assert reply.retval == 0, (operation, reply)
     assert found(vpp) == {"localsid": set(), "policy": set(), "steering": set()}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from renderers.resource import Key, Resource
+from renderers.vpp_messages import Site
 from renderers.vpp_transition import Held, HeldList, Pair, transition
 from tests.vpps import MARKS, ask
 
@@ -81,7 +82,7 @@ def change(client: Any, *pairs: Pair) -> list[int]:
     """Send a transition; return how many lists the poorest policy had after each of its messages."""
     counts = []
     interfaces = {row.interface_name: row.sw_if_index for row in client.api.sw_interface_dump()}
-    for operation in transition(pairs, interfaces, held(client)):
+    for operation in transition(pairs, Site(interfaces), held(client)):
         reply = getattr(client.api, operation.message)(**operation.arguments)
         assert reply.retval == 0, (operation, reply)
         counts.append(min((row.num_sid_lists for row in client.api.sr_policies_v2_dump()), default=0))

@@ -1,0 +1,185 @@
+"""What stands between actions and messages: what cannot be done, what is done already, what is left.
+
+Pure: it judges what was read. An object that is not ours is absent as far as actions are concerned, and in
+the way of what shall be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.drivers.base import MOVED
+from reconciler.drivers.vpp.dumps import Seen, Table
+from reconciler.drivers.vpp.guard import HarmfulError, check
+from reconciler.drivers.vpp.model import Model, Place
+from reconciler.drivers.vpp.observe import Id, Object
+from reconciler.plan import Action
+from renderers.resource import Key, Resource
+from renderers.vpp import FAMILY
+from renderers.vpp_messages import Site, creation
+from renderers.vpp_transition import Held, HeldList, Pair, Step, steps
+
+Known = Mapping[Id, Object]
+_UNKNOWN = 1 << 30
+"""Stands for the index of an interface that VPP has not taken yet, and above for those of others."""
+_NO_SOURCE = 255
+"""Stands for our FIB source until VPP has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A batch as it was staged."""
+
+    instance: str
+    """Which run of VPP it was staged for."""
+    model: Model
+    site: Site
+    held: Held
+    left: tuple[Action, ...]
+    """What has to be done yet, in the order of the batch."""
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    """How, as far as it is known before VPP has taken new interfaces."""
+
+    @property
+    def opening(self) -> tuple[Resource, ...]:
+        """Interfaces that VPP has to take first."""
+        return tuple(
+            action.after
+            for action in self.left
+            if action.after is not None
+            and action.key.type == "interface"
+            and action.key.name not in self.site.interfaces
+        )
+
+
+def wanted(actions: Iterable[Action]) -> frozenset[str]:
+    """Return what of the large dumps has to be read for some actions: policies, steering."""
+    found: set[str] = set()
+    for action in actions:
+        match action.key.type:
+            case "steering" | "route":
+                found.add("steering")
+            case "policy" if action.before is None:
+                found.add("policy")
+            case "policy" | "encap":
+                found |= {"policy", "steering"}
+            case "table" if action.after is None:
+                found |= {"policy", "steering"}
+    return frozenset(found)
+
+
+def stands(action: Action, known: Known) -> bool:
+    """Say whether an object is as the action makes it."""
+    now, after = _now(action.key, known), action.after
+    return now is None if after is None else now == after.spec
+
+
+def unfit(action: Action, known: Known, seen: Seen) -> str:
+    """Return why an action cannot be done, as far as it is about its own object; empty where it can."""
+    if stands(action, known):
+        return ""
+    key, before, found = action.key, action.before, known.get(action.key[2:])
+    if action.after is not None and found is not None and not found.ours and not _adopted(key, seen):
+        return f"{key} exists and is not ours"
+    return "" if _now(key, known) == (before.spec if before else None) else f"{key} {MOVED}"
+
+
+def unsayable(action: Action, seen: Seen) -> str:
+    """Return why an object cannot be put into messages; empty where it can."""
+    key = action.key
+    if action.after is None:
+        return ""
+    try:
+        list(creation(action.after, _imagined(Site(_indexes(seen)), (action.after,))))
+    except KeyError as error:
+        missing = action.after.spec.get("interface")
+        return f"{key}: there is no interface {missing}" if missing else f"{key}: {error} is not known"
+    except (ValueError, TypeError) as error:
+        return f"{key}: {error}"
+    return ""
+
+
+def places(actions: Iterable[Action]) -> tuple[list[Place], set[Table]]:
+    """Return the prefixes of new routes, and the tables that prefixes are newly steered in."""
+    made = [action.after for action in actions if action.before is None and action.after is not None]
+    routes = [(one.spec["table"], one.spec["prefix"]) for one in made if one.key.type == "route"]
+    tables = {(one.spec["table"], one.spec["family"] == "ipv6") for one in made if one.key.type == "steering"}
+    return routes, tables
+
+
+def going(actions: Iterable[Action]) -> set[Table]:
+    """Return the tables that shall go."""
+    gone = [action.before for action in actions if action.after is None and action.key.type == "table"]
+    return {(one.spec["id"], one.spec["family"] == "ipv6") for one in gone if one is not None}
+
+
+def held(seen: Seen, known: Known, lists: Mapping[str, Sequence[HeldList]]) -> Held:
+    """Return what transitions must know of what is ours."""
+    steering: dict[str, list[Mapping[str, object]]] = {}
+    for (kind, _), (spec, ours) in known.items():
+        if kind == "steering" and ours:
+            steering.setdefault(spec["bsid"], []).append(spec)
+    policies = {name for (kind, name), thing in known.items() if kind == "policy" and thing.ours}
+    return Held(
+        {bsid: several for bsid, several in lists.items() if bsid in policies},
+        steering,
+        {name: one.addresses for name, one in seen.interfaces.items()},
+        {
+            name: Resource(Key(FAMILY, "", *name), thing.spec)
+            for name, thing in known.items()
+            if name[0] in ("route", "steering") and thing.ours
+        },
+    )
+
+
+def rehearsed(ready: Ready, new: Iterable[Resource] = ()) -> tuple[Ready, dict[Key, str]]:
+    """Return a batch with its steps, and what of it would do harm, shown to the guard beforehand."""
+    model = ready.model.copied()
+    site = _imagined(ready.site, (*new, *ready.opening))
+    for name, index in site.interfaces.items():
+        if name not in ready.site.interfaces:
+            model.opened(name, index)
+    model.source = site.source
+    refused: dict[Key, str] = {}
+    todo = tuple(steps(pairs(ready.left), site, ready.held))
+    for step in todo:
+        try:
+            check(model, step.operation)
+        except HarmfulError as error:
+            refused.setdefault(step.key, str(error))
+    return replace(ready, steps=todo if site == ready.site else ()), refused
+
+
+def pairs(actions: Iterable[Action]) -> list[Pair]:
+    """Return objects before and after."""
+    return [(action.before, action.after) for action in actions]
+
+
+def site_of(seen: Seen) -> Site:
+    """Return what this VPP calls things."""
+    return Site(_indexes(seen), seen.source)
+
+
+def _now(key: Key, known: Known) -> Mapping[str, object] | None:
+    """Return the spec that an object of ours has now; its key is what it is found by."""
+    found = known.get(key[2:])
+    return found.spec if found is not None and found.ours else None
+
+
+def _adopted(key: Key, seen: Seen) -> bool:
+    """Say whether an interface is one that VPP took for us and nobody has marked since."""
+    return key.type == "interface" and not seen.interfaces[key.name].tag
+
+
+def _indexes(seen: Seen) -> dict[str, int]:
+    return {name: one.index for name, one in seen.interfaces.items()}
+
+
+def _imagined(site: Site, new: Iterable[Resource]) -> Site:
+    """Return a site as it may be once VPP has taken new interfaces and has our source."""
+    missing = [
+        one.key.name for one in new if one.key.type == "interface" and one.key.name not in site.interfaces
+    ]
+    numbers = {name: _UNKNOWN + at for at, name in enumerate(missing)}
+    return Site({**site.interfaces, **numbers} if numbers else site.interfaces, site.source or _NO_SOURCE)

@@ -1,0 +1,174 @@
+"""The driver on a stand-in VPP that breaks, and that tells of damage which VPP does without a word."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from reconciler.drivers.base import Outcome, PermanentError, TransientError
+from reconciler.drivers.vpp.driver import Vpp
+from reconciler.plan import Action
+from renderers.resource import Resource
+from renderers.rules import Impact, Operation
+from tests.vpp_rig import FIRST, GROUND, SCOPE, SECOND, a_policy, a_route, steered, the_source
+from tests.vppd.peer import Peer
+from tests.vppd.requests import Request, change, no_policy, policy, sids
+from tests.vppd.server import StandIn
+
+NOTHING = Impact("hitless", "")
+ADD, DELETE = 1, 2
+ONE, TWO = (1, ["fcbb:1::1"]), (1, ["fcbb:2::1"])
+BOTH = a_policy("cafe:1::9", ONE, TWO)
+LESS = a_policy("cafe:1::9", ONE)
+PATIENCE = 0.3
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[StandIn]:
+    with StandIn(tmp_path / "api.sock") as made:
+        yield made
+        assert (made.deaths, made.state.damage) == ([], [])
+
+
+@pytest.fixture
+def driver(server: StandIn) -> Iterator[Vpp]:
+    made = Vpp("w1", SCOPE, str(server.path), PATIENCE)
+    yield made
+    made.close()
+
+
+def action(before: Resource | None, after: Resource | None) -> Action:
+    operation: Operation = "create" if before is None else "delete" if after is None else "update"
+    return Action("w1", operation, 0, before, after, "", NOTHING)
+
+
+def make(driver: Vpp, *resources: Resource) -> Sequence[Outcome]:
+    return driver.commit(driver.stage([action(None, one) for one in resources]))
+
+
+def asked(server: StandIn, *requests: Request) -> list[int]:
+    with Peer(server.path) as peer:
+        return [peer.retval(request.name, **request.fields) for request in requests]
+
+
+def test_ipv6_prefixes_that_vpp_shows_as_ipv4_are_read_as_they_are(driver: Vpp) -> None:
+    """VPP guesses the family of what is steered: by its first 96 bits, ::/1 is 0.0.0.0/1."""
+    made = [
+        steered(7, "::/1", "cafe:1::1"),
+        steered(7, "0.0.0.0/1", "cafe:1::2"),
+        steered(7, "::1:0/112", "cafe:1::1"),
+    ]
+    make(driver, *GROUND, *made)
+    seen = driver.observe().resources
+    assert {one.key: seen.get(one.key) for one in made} == {one.key: one for one in made}
+
+
+def test_a_list_that_others_replaced_meanwhile_is_not_deleted(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND, BOTH)
+    batch = driver.stage([action(BOTH, LESS)])
+    taken = change("cafe:1::9", DELETE, sids("fcbb:2::1"), 3)
+    assert asked(server, taken, policy("cafe:1::8", sids("fcbb:8::8"))) == [0, 0]
+    with pytest.raises(PermanentError, match="3 is no list of it"):
+        driver.commit(batch)
+    found = driver.observe().resources
+    assert found[LESS.key] == LESS
+    driver.commit(driver.stage([action(found[LESS.key], BOTH)]))
+    assert driver.observe().resources[BOTH.key] == BOTH
+    assert asked(server, no_policy("cafe:1::8")) == [0]
+
+
+def test_nothing_is_written_to_a_vpp_that_was_restarted_meanwhile(server: StandIn, driver: Vpp) -> None:
+    """The id of our FIB source means nothing there: a route with it could end VPP."""
+    make(driver, *GROUND)
+    batch = driver.stage([action(None, a_route(7, "10.7.0.0/16", drop=True))])
+    server.restart()
+    with pytest.raises(TransientError):
+        driver.commit(batch)
+    assert driver.observe().resources == {}
+    assert {outcome.status for outcome in make(driver, *GROUND)} == {"done"}
+
+
+def test_what_vpp_refuses_fails_and_the_rest_is_done(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND)
+    server.refusals["sr_steering_add_del"] = [-5]
+    wanted = [steered(7, "10.6.0.0/24", "cafe:1::1"), steered(7, "10.6.1.0/24", "cafe:1::1")]
+    first, second = make(driver, *wanted)
+    assert (first.status, second.status) == ("failed", "done")
+    assert "does not encapsulate" in first.message
+    assert driver.observe().resources.keys() == {*(one.key for one in GROUND), wanted[1].key}
+
+
+def test_steering_waits_for_the_route_in_its_place_to_go(server: StandIn, driver: Vpp) -> None:
+    """Over a route that VPP did not take away it would be laid, and half of what it gets be dropped."""
+    before, after = a_route(7, "10.6.0.0/24", drop=True), steered(7, "10.6.0.0/24", "cafe:1::1")
+    make(driver, *GROUND, before)
+    server.refusals["ip_route_add_del_v2"] = [-1]
+    (outcome, *_) = driver.commit(driver.stage([action(None, after), action(before, None)]))
+    assert outcome.status == "failed"
+    server.refusals.clear()
+    driver.commit(driver.stage([action(None, after)]))
+    assert after.key in driver.observe().resources
+
+
+def test_a_vpp_that_hears_nothing_is_not_waited_for(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND)
+    server.deaf = True
+    start = time.monotonic()
+    with pytest.raises(TransientError, match="did not answer"):
+        driver.observe()
+    assert time.monotonic() - start < 10 * PATIENCE
+    server.deaf = False
+    assert driver.observe().resources.keys() == {one.key for one in GROUND}
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2, 5, 9])
+def test_an_answer_cut_in_half_is_no_answer(server: StandIn, driver: Vpp, answers: int) -> None:
+    make(driver, *GROUND)
+    batch = driver.stage(
+        [action(None, BOTH), action(FIRST, a_policy("cafe:1::1", TWO)), action(SECOND, None)]
+    )
+    server.hang_up_after = answers
+    try:
+        driver.commit(batch)
+    except TransientError:
+        assert server.hang_up_after is None
+    server.hang_up_after = None
+    todo = [action(None, BOTH), action(FIRST, a_policy("cafe:1::1", TWO)), action(SECOND, None)]
+    found = driver.observe().resources
+    left = [one for one in todo if found.get(one.key) != one.after]
+    driver.commit(driver.stage([action(found.get(one.key), one.after) for one in left]))
+    assert [driver.observe().resources.get(one.key) for one in todo] == [one.after for one in todo]
+
+
+def test_nobody_at_the_socket_is_said_so(server: StandIn, driver: Vpp) -> None:
+    server.stop()
+    with pytest.raises(TransientError, match="no VPP answers"):
+        driver.observe()
+    server.start()
+    assert driver.observe().resources == {}
+
+
+def test_a_vpp_without_sources_of_routes_is_too_old(tmp_path: Path) -> None:
+    with StandIn(tmp_path / "api.sock", frozenset({"fib_source_add"})) as server:
+        driver = Vpp("w1", SCOPE, str(server.path))
+        with pytest.raises(PermanentError, match="too old: it does not have fib_source_add"):
+            driver.observe()
+        driver.close()
+
+
+def test_a_new_source_reaches_policies_that_stand(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND, the_source("fd11::1"))
+    driver.commit(driver.stage([action(the_source("fd11::1"), the_source("fd11::2"))]))
+    assert {policy.encap_src.hex() for policy in server.state.sr.policies.values()} == {f"fd11{2:028x}"}
+
+
+def test_objects_that_stand_are_not_written_again(server: StandIn, driver: Vpp) -> None:
+    many = [a_policy(f"cafe:1::1:{at:x}", ONE) for at in range(300)]
+    many += [steered(7, f"10.{at >> 8}.{at & 255}.0/24", f"cafe:1::1:{at:x}") for at in range(300)]
+    make(driver, *GROUND, *many)
+    written = server.asked["sr_policy_add"] + server.asked["sr_steering_add_del"]
+    make(driver, *GROUND, *many)
+    assert server.asked["sr_policy_add"] + server.asked["sr_steering_add_del"] == written
