@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from compiler.derived.announcements import mark
 from compiler.graph import Scope
 from tests.crds import need_crds, problems
 from tests.overlays import CALICO, CALICO_BASE, CORE, UNDERLAY, calico_node, node, policy, resources, specs
@@ -98,16 +99,18 @@ def test_the_mtu_of_pods_is_said_since_calico_does_not_know_srv6(built: Built) -
 
 def test_an_injected_policy_is_what_the_agents_accept(built: Built) -> None:
     policies = specs(built, CORE, "sr-policy")
-    assert set(policies) == {"4 100 fd11::2", "6 100 fd11::2"}
-    for spec in policies.values():
+    assert {spec["color"] for spec in policies.values()} == {4, 6}
+    for name, spec in policies.items():
+        assert name == f"{spec['distinguisher']} {spec['color']} fd11::2"
         assert (spec["afi"], spec["safi"], spec["next_hop"], spec["preference"]) == (2, 73, "fd22::ffff", 200)
         assert spec["priority"] > 10, "the nodes' own policies carry 10, and the highest wins"
-        assert (spec["distinguisher"], spec["color"]) not in {(0, 4), (0, 6)}
+        assert spec["distinguisher"] == mark("core") << 16 | spec["color"], "never 0, as nodes have"
+        assert (spec["no_advertise"], spec["route_targets"]) == (True, [])
         assert "name" not in json.dumps(spec), "a candidate path name crashes GoBGP"
-        behavior = {4: 19, 6: 18}[spec["distinguisher"]]
+        behavior = {4: 19, 6: 18}[spec["color"]]
         for item in spec["lists"]:
             *transit, last = item["segments"]
-            assert last == {"sid": f"fcff:0:0:2::{spec['distinguisher']}", "behavior": behavior}
+            assert last == {"sid": f"fcff:0:0:2::{spec['color']}", "behavior": behavior}
             assert all(set(hop) == {"sid"} for hop in transit)
         assert sorted(item["weight"] for item in spec["lists"]) == [1, 3]
     bsids = {spec["bsid"] for spec in policies.values()}
@@ -133,11 +136,17 @@ def test_each_headend_cluster_of_a_mesh_injects() -> None:
     texts = [text.replace("srv6: {", "srv6: {mesh: all, ") for text in (CALICO, far)]
     both = policy(headends="{clusters: [core, far]}", endpoints="{nodes: {names: [w2]}}")
     built = build(UNDERLAY, calico_node(1), calico_node(2), node(3, "far"), *texts, CALICO_BASE[-1], both)
-    assert (
-        set(specs(built, CORE, "sr-policy"))
-        == set(specs(built, Scope("cluster", "far"), "sr-policy"))
-        != set()
+    here, there = (
+        {
+            (spec["color"], spec["endpoint"], spec["bsid"], spec["distinguisher"] & 0xFFFF): spec[
+                "distinguisher"
+            ]
+            for spec in specs(built, Scope("cluster", name), "sr-policy").values()
+        }
+        for name in ("core", "far")
     )
+    assert here.keys() == there.keys() != set()
+    assert set(here.values()).isdisjoint(there.values()), "one GoBGP may announce for both"
 
 
 def configs(built: Built) -> dict[str, Any]:

@@ -275,7 +275,8 @@ def test_overlay_network_says_nothing_and_the_node_says_all() -> None:
         # Multus looks for the name inside the file.
         assert blue["name"] == "blue"
         plugin = blue["plugins"][0]
-        assert (plugin["type"], plugin["bridge"], plugin["isGateway"]) == ("bridge", "br-blue", True)
+        # The node's VPP is the gateway.
+        assert (plugin["type"], plugin["bridge"], plugin["isGateway"]) == ("bridge", "br-blue", False)
         ((entry,),) = plugin["ipam"]["ranges"]
         blocks.append(entry["subnet"])
         assert built.compiled.allocated is not None

@@ -20,6 +20,8 @@ from tests.overlays import CALICO_BASE
 from tests.renderers.test_calico_vpp import KUBERNETES, TE
 from tests.renderers.test_cni import CLUSTERS, NETWORKS
 from tests.renderers.test_fabric import apstra, frr
+from tests.renderers.test_linux import ZONES
+from tests.renderers.test_srpolicy import OURS
 from tests.renderers.test_vpp import FULL
 from tests.support import build
 
@@ -49,6 +51,8 @@ def world() -> tuple[Resource, ...]:
     for documents in (
         FULL,
         (*CALICO_BASE, TE),
+        OURS,
+        ZONES,
         calico,
         *((*pods.GROUND, cluster, pods.LEFT, pods.RIGHT, *NETWORKS) for cluster in CLUSTERS.values()),
         (pods.UNDERLAY, pods.FABRIC, NODES, pods.CLUSTER, DPDK, NVIDIA),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from compiler.graph import Scope
 from renderers import RULES
 from renderers.resource import Key, Resource
 from renderers.vpp import cli_parts
-from renderers.vpp_messages import ORDER, Operation, operations, sid_list
+from renderers.vpp_messages import DROP, ORDER, Operation, Site, operations, sid_list
 from tests.overlays import BASE, W1, network, policy, resources
 from tests.support import build
 
@@ -39,8 +39,11 @@ def exec_text() -> str:
     return text
 
 
+SITE = Site({"eth0": 7, "host-vpp-pods": 8, "host-vp-blue": 9, "host-vp-red": 10}, 23)
+
+
 def messages() -> list[Operation]:
-    return list(operations(rendered(), {"eth0": 7}))
+    return list(operations(rendered(), SITE))
 
 
 def test_names_are_identities_and_none_stands_twice() -> None:
@@ -58,10 +61,20 @@ def test_names_are_identities_and_none_stands_twice() -> None:
 
 
 def test_what_an_object_needs_is_rendered_too() -> None:
-    keys = {item.key for item in rendered()}
+    keys = {item.key for item in build(*FULL).resources()}
     assert {need for item in rendered() for need in item.needs} <= keys
     steering = next(item for item in rendered() if item.key.type == "steering")
     assert {need.type for need in steering.needs} == {"table", "policy"}
+
+
+def test_a_policy_needs_the_service_sid_at_its_far_end() -> None:
+    policies = [item for item in rendered() if item.key.type == "policy"]
+    assert policies
+    for item in policies:
+        (need,) = item.needs
+        assert need.type == "localsid"
+        assert need.scope in ("node/edge/w2", "node/edge/w3")
+        assert {entry["sids"][-1] for entry in item.spec["lists"]} == {need.name}
 
 
 def test_types_are_made_in_an_order_that_vpp_survives() -> None:
@@ -77,7 +90,9 @@ def test_every_field_is_explained_by_a_place_in_intent() -> None:
         fields = {origin.field.partition(".")[0] for origin in item.origins}
         assert fields - {""} <= set(item.spec), item.key
         unexplained = set(item.spec) - fields
-        assert not unexplained or "" in fields or unexplained <= {"fib_table", "family", "table", "name"}, (
+        assert (
+            not unexplained or "" in fields or unexplained <= {"fib_table", "family", "table", "name", "drop"}
+        ), (
             item.key,
             unexplained,
         )
@@ -103,42 +118,59 @@ def test_a_forced_path_is_explained_by_its_segment_list() -> None:
 def test_the_exec_file_keeps_the_safe_order() -> None:
     lines = exec_text().splitlines()
     assert lines[0].startswith("comment {")
-    heads = [re.sub(r" (add|address|mod|addr|hop-limit|l3) .*", "", line) for line in lines[1:]]
+    order = ["ip table", "create host-interface name", "set interface ip", "ip route"]
+    order += ["set sr encaps source", "sr localsid", "sr policy", "sr steer"]
+    heads = [next((head for head in order if line.startswith(head)), line) for line in lines[1:]]
     first = {head: heads.index(head) for head in heads}
-    order = ["ip table", "ip route", "set sr encaps source", "sr localsid", "sr policy", "sr steer"]
     assert [first[head] for head in order] == sorted(first[head] for head in order)
-    assert set(heads) <= {*order, "ip6 table", "set sr encaps"}
+    others = (
+        "ip6 table add ",
+        "set interface ip6 table ",
+        "set interface state ",
+        "set sr encaps hop-limit ",
+    )
+    assert all(head in order or head.startswith(others) for head in heads)
 
 
 def test_the_exec_file_says_all_that_the_objects_say() -> None:
     text = exec_text()
     for item in rendered():
-        name = item.key.name
-        match item.key.type:
-            case "policy":
-                first, *more = item.spec["lists"]
-                hops = " ".join(f"next {sid}" for sid in first["sids"])
-                weight = f" weight {first['weight']}" if first["weight"] != 1 else ""
-                assert f"\nsr policy add bsid {name} {hops} encap{weight}\n" in text
-                for rest in more:
-                    hops = " ".join(f"next {sid}" for sid in rest["sids"])
-                    assert f"\nsr policy mod bsid {name} add sl {hops} weight {rest['weight']}\n" in text
-            case "steering":
-                spec = item.spec
-                for part in cli_parts(spec["prefix"]):
-                    said = f"\nsr steer l3 {part} via bsid {spec['bsid']} fib-table {spec['table']}\n"
-                    assert said in text
-            case "localsid":
-                behavior = item.spec["behavior"].lower()
-                assert f"\nsr localsid address {name} behavior {behavior} {item.spec['table']}\n" in text
-            case "route" if "lookup" in item.spec:
-                assert (
-                    f"\nip route add {item.spec['prefix']} table {item.spec['table']} via "
-                    f"ip4-lookup-in-table {item.spec['lookup']}\n" in text
-                )
-            case "table":
-                word = "ip" if item.spec["family"] == "ipv4" else "ip6"
-                assert f"\n{word} table add {item.spec['id']} name {item.spec['name']}\n" in text
+        for line in said(item.key.type, item.spec):
+            assert f"\n{line}\n" in text
+
+
+def said(kind: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the exec file says of an object."""
+    match kind:
+        case "policy":
+            yield from said_of_a_policy(spec)
+        case "steering":
+            for part in cli_parts(spec["prefix"]):
+                yield f"sr steer l3 {part} via bsid {spec['bsid']} fib-table {spec['table']}"
+        case "localsid":
+            yield f"sr localsid address {spec['sid']} behavior {spec['behavior'].lower()} {spec['table']}"
+        case "route" if "lookup" in spec:
+            way = f"ip4-lookup-in-table {spec['lookup']}"
+            yield f"ip route add {spec['prefix']} table {spec['table']} via {way}"
+        case "route":
+            way = "drop" if "drop" in spec else f"{spec['next_hop']} {spec['interface']}"
+            yield f"ip route add {spec['prefix']} table {spec['table']} via {way}"
+        case "interface":
+            yield f"create host-interface name {spec['host']}"
+        case "address":
+            yield f"set interface ip address {spec['interface']} {spec['prefix']}"
+        case "table":
+            yield f"{'ip' if spec['family'] == 'ipv4' else 'ip6'} table add {spec['id']} name {spec['name']}"
+
+
+def said_of_a_policy(spec: Mapping[str, Any]) -> Iterator[str]:
+    first, *more = spec["lists"]
+    hops = " ".join(f"next {sid}" for sid in first["sids"])
+    weight = f" weight {first['weight']}" if first["weight"] != 1 else ""
+    yield f"sr policy add bsid {spec['bsid']} {hops} encap{weight}"
+    for rest in more:
+        hops = " ".join(f"next {sid}" for sid in rest["sids"])
+        yield f"sr policy mod bsid {spec['bsid']} add sl {hops} weight {rest['weight']}"
 
 
 def as_the_cli_masks(prefix: str) -> str:
@@ -152,7 +184,6 @@ def as_the_cli_masks(prefix: str) -> str:
 @pytest.mark.parametrize(
     "prefix",
     [
-        "0.0.0.0/0",
         "10.0.0.0/8",
         "10.1.64.0/18",
         "10.1.2.0/23",
@@ -171,6 +202,19 @@ def test_the_cli_is_told_parts_that_it_masks_rightly(prefix: str) -> None:
     assert (len(parts) == 1) == (as_the_cli_masks(prefix) == prefix)
 
 
+def test_everything_is_steered_in_two_halves() -> None:
+    """Every table has an entry for everything; VPP would lose every other flow between it and steering."""
+    steer = "  steer: {prefixes: [0.0.0.0/0, '::/0', 10.99.0.0/16]}\n"
+    (text,) = [policy().replace("  candidatePaths:", f"{steer}  candidatePaths:")]
+    built = resources(build(*BASE, text), W1)
+    prefixes = {item.spec["prefix"] for item in built if item.key.type == "steering"}
+    assert {"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1", "10.99.0.0/16"} <= prefixes
+    assert not any(prefix.endswith("/0") for prefix in prefixes)
+    assert cli_parts("::/0") == ("::/1", "8000::/1")
+    covered = collapse_addresses(map(IPv4Network, cli_parts("0.0.0.0/0")))
+    assert list(covered) == [IPv4Network("0.0.0.0/0")]
+
+
 def test_ipv6_is_told_whole() -> None:
     assert cli_parts("fd64::40/122") == ("fd64::40/122",)
 
@@ -179,7 +223,9 @@ def test_messages_come_in_the_safe_order() -> None:
     kinds = [operation.message for operation in messages()]
     order = [
         "ip_table_add_del",
-        "ip_route_add_del",
+        "sw_interface_set_flags",
+        "sw_interface_add_del_address",
+        "ip_route_add_del_v2",
         "sr_set_encap_source",
         "sr_set_encap_hop_limit",
         "sr_localsid_add_del",
@@ -188,6 +234,23 @@ def test_messages_come_in_the_safe_order() -> None:
     assert sorted(order, key=last.__getitem__) == order
     assert kinds.index("sr_policy_add") > last["sr_localsid_add_del"]
     assert kinds.index("sr_steering_add_del") > len(kinds) - 1 - kinds[::-1].index("sr_policy_mod")
+
+
+def test_lists_are_in_the_order_that_a_dump_is_read_in() -> None:
+    """Routers p1, and p1 then p2: with the service SID at their ends they change places."""
+    paths = """
+    - name: both
+      explicit:
+        - {weight: 3, segments: [{router: p1}]}
+        - {weight: 5, segments: [{router: p1}, {router: p2}]}
+"""
+    built = resources(build(*BASE, policy(paths)), W1)
+    (item, *_) = [one for one in built if one.key.type == "policy" and len(one.spec["lists"]) == 2]
+    rows = item.spec["lists"]
+    assert rows == sorted(rows, key=lambda row: (row["sids"], row["weight"]))
+    said = {origin.field: origin.path for origin in item.origins if "explicit" in origin.path}
+    wanted = [0 if row["weight"] == 3 else 1 for row in rows]
+    assert [said[f"lists.{at}"][-1] for at in range(2)] == wanted
 
 
 def test_segment_lists_are_whole_arrays() -> None:
@@ -205,13 +268,44 @@ def test_routes_find_their_interface_or_look_up() -> None:
     paths = [
         operation.arguments["route"]["paths"][0]
         for operation in messages()
-        if operation.message == "ip_route_add_del"
+        if operation.message == "ip_route_add_del_v2"
     ]
-    assert {path["sw_if_index"] for path in paths} == {7, 0xFFFFFFFF}
+    assert {path["sw_if_index"] for path in paths} == {7, 8, 0xFFFFFFFF}
     for path in paths:
         assert len(path["label_stack"]) == 16
         zero = path["nh"]["address"] in ({"ip4": "0.0.0.0"}, {"ip6": "::"})  # noqa: S104 -- not a bind
-        assert zero == (path["sw_if_index"] == 0xFFFFFFFF) == (path["table_id"] != 0)
+        assert zero == (path["sw_if_index"] == 0xFFFFFFFF) == (path["table_id"] != 0 or path["type"] == DROP)
+    assert all(
+        operation.arguments["route"]["src"] == SITE.source
+        for operation in messages()
+        if operation.message == "ip_route_add_del_v2"
+    )
+
+
+def test_ranges_of_sids_are_discarded_and_so_marked_as_ours() -> None:
+    drops = {item.spec["prefix"] for item in rendered() if item.spec.get("drop")}
+    sids = {item.key.name for item in rendered() if item.key.type in ("localsid", "policy")}
+    assert all(any(IPv6Address(sid) in IPv6Network(prefix) for prefix in drops) for sid in sids)
+    assert len(drops) == 2
+
+
+def test_pods_are_joined_to_their_tables() -> None:
+    links = {item.key.name: item.spec["tables"] for item in rendered() if item.key.type == "interface"}
+    tables = _tables()
+    assert links.keys() == {"host-vpp-pods", "host-vp-blue", "host-vp-red"}
+    assert {tables[next(iter(several.values()))] for several in links.values()} == {"pods", "zone"}
+    inward = [item.spec for item in rendered() if item.spec.get("interface") == "host-vpp-pods"]
+    assert {spec.get("next_hop") for spec in inward} == {None, "169.254.69.3", "fd69:6e74:656e::3"}
+    (gateway,) = [item.spec["prefix"] for item in rendered() if item.key.name.startswith("host-vp-blue ")]
+    conflists = [item.spec["plugins"][0] for item in resources(build(*FULL), W1) if item.key.family == "cni"]
+    (bridge,) = [plugin for plugin in conflists if plugin.get("bridge") == "br-blue"]
+    assert not bridge["isGateway"], "VPP is"
+    assert bridge["ipam"]["ranges"][0][0]["gateway"] == gateway.partition("/")[0]
+
+
+def _tables() -> dict[int, str]:
+    tables = [item.spec for item in rendered() if item.key.type == "table"]
+    return {spec["id"]: spec["name"].removeprefix("intentc/") for spec in tables}
 
 
 def test_service_sids_carry_their_table() -> None:
@@ -221,8 +315,8 @@ def test_service_sids_carry_their_table() -> None:
 
 
 def test_an_unknown_interface_is_no_interface_zero() -> None:
-    with pytest.raises(KeyError, match="eth0"):
-        list(operations(rendered(), {}))
+    with pytest.raises(KeyError, match="host-vpp-pods"):
+        list(operations(rendered(), Site()))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +343,7 @@ def test_lists_that_harm_vpp_are_not_sent(item: dict[str, Any]) -> None:
 def test_steering_that_harms_vpp_is_not_sent(spec: dict[str, Any]) -> None:
     resource = Resource(Key("vpp", "node/edge/w1", "steering", "x"), spec)
     with pytest.raises(ValueError, match=r"as ipv4|host bits"):
-        list(operations([resource], {}))
+        list(operations([resource], Site()))
 
 
 def test_a_node_of_a_calico_cluster_renders_nothing_for_vpp() -> None:

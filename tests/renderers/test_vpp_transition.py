@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderers.resource import Key, Resource
-from renderers.vpp_messages import ADD, DELETE, ORDER, WEIGHT, Operation
+from renderers.vpp_messages import ADD, DELETE, ORDER, WEIGHT, Operation, Site
 from renderers.vpp_transition import Held, HeldList, Pair, transition
 
 NODE = "node/edge/w1"
@@ -50,12 +51,20 @@ def route(next_hop: str) -> Resource:
     return an_object("route", "0 fc00::/64", table=0, prefix="fc00::/64", next_hop=next_hop, interface="eth0")
 
 
+def link(**tables: int) -> Resource:
+    return an_object("interface", "host-vp-blue", host="vp-blue", tables=tables or {"ipv4": 5}, up=True)
+
+
+def address(prefix: str = "10.9.0.1/24") -> Resource:
+    return an_object("address", f"host-vp-blue {prefix}", interface="host-vp-blue", prefix=prefix)
+
+
 def numbered(rows: Iterable[Row], first: int = 7) -> tuple[HeldList, ...]:
     return tuple(HeldList(first + at, weight, sids) for at, (weight, sids) in enumerate(rows))
 
 
 def steps(*pairs: Pair, held: Held | None = None) -> list[Operation]:
-    return list(transition(pairs, {"eth0": 3}, held or Held()))
+    return list(transition(pairs, Site({"eth0": 3, "host-vp-blue": 4}, 23), held or Held()))
 
 
 def names(operations: Iterable[Operation]) -> list[str]:
@@ -164,8 +173,12 @@ def test_a_policy_of_another_sort_is_made_anew_and_steered_into_again() -> None:
     rows = [steering(BSID, prefix).spec for prefix in ("10.0.0.0/24", "10.0.1.0/24")]
     held = Held({BSID: numbered([(1, A)])}, {BSID: rows})
     found = steps((policy((1, A), encap=False), policy((1, A), (2, B))), held=held)
-    assert names(found) == ["sr_policy_del", "sr_policy_add", "sr_policy_mod", *["sr_steering_add_del"] * 2]
-    assert [said.arguments["prefix"] for said in found[3:]] == ["10.0.0.0/24", "10.0.1.0/24"]
+    assert names(found) == [
+        *["sr_steering_add_del"] * 2,
+        *("sr_policy_del", "sr_policy_add", "sr_policy_mod"),
+        *["sr_steering_add_del"] * 2,
+    ]
+    assert [said.arguments["prefix"] for said in found[5:]] == ["10.0.0.0/24", "10.0.1.0/24"]
 
 
 def test_a_localsid_is_taken_away_as_it_was_added() -> None:
@@ -222,12 +235,25 @@ def test_a_policy_that_no_dump_shows_is_not_changed() -> None:
 
 
 def test_all_is_made_in_order_and_goes_in_reverse() -> None:
-    things = [steering(BSID), policy((1, A)), localsid(), encap("fd00::1"), route("fe80::1"), table()]
+    things = [
+        steering(BSID),
+        policy((1, A)),
+        localsid(),
+        encap("fd00::1"),
+        route("fe80::1"),
+        address(),
+        link(),
+        table(),
+    ]
     up = names(steps(*((None, thing) for thing in things)))
     down = steps(*((thing, None) for thing in things), held=Held({}, {BSID: [steering(BSID).spec]}))
     assert up == [
         "ip_table_add_del",
-        "ip_route_add_del",
+        "sw_interface_tag_add_del",
+        *["sw_interface_set_table"] * 2,
+        "sw_interface_set_flags",
+        "sw_interface_add_del_address",
+        "ip_route_add_del_v2",
         "sr_set_encap_source",
         "sr_set_encap_hop_limit",
         "sr_localsid_add_del",
@@ -240,13 +266,45 @@ def test_all_is_made_in_order_and_goes_in_reverse() -> None:
         "sr_localsid_add_del",
         "sr_set_encap_source",
         "sr_set_encap_hop_limit",
-        "ip_route_add_del",
+        "ip_route_add_del_v2",
+        "sw_interface_add_del_address",
+        "af_packet_delete",
         "ip_table_add_del",
     ]
-    assert [said.arguments.get("is_del", not said.arguments.get("is_add", False)) for said in down] == [
-        True
-    ] * 7
+    assert all(said.arguments.get("is_del", not said.arguments.get("is_add", False)) for said in down)
     assert {thing.key.type for thing in things} == set(ORDER)
+
+
+def test_an_interface_has_no_addresses_while_it_changes_tables() -> None:
+    held = Held(addresses={"host-vp-blue": ("10.9.0.1/24", "fd09::1/64")})
+    found = steps((link(ipv4=5, ipv6=5), link(ipv4=6, ipv6=5)), held=held)
+    said = [(one.message, one.arguments.get("is_add"), one.arguments.get("vrf_id")) for one in found]
+    assert said == [
+        ("sw_interface_add_del_address", False, None),
+        ("sw_interface_set_table", None, 6),
+        ("sw_interface_tag_add_del", True, None),
+        ("sw_interface_set_flags", None, None),
+        ("sw_interface_add_del_address", True, None),
+    ]
+    assert {one.arguments.get("prefix") for one in found} == {None, "10.9.0.1/24"}
+
+
+def test_a_prefix_is_steered_or_routed_and_the_other_goes_first() -> None:
+    over = an_object("route", "5 10.0.0.0/24", table=5, prefix="10.0.0.0/24", lookup=6)
+    steered = steering(BSID)
+    for before, after in ((over, steered), (steered, over)):
+        held = Held(ways={before.key[2:]: before})
+        away, made = steps((None, after), held=held)
+        assert (away.message, made.message) == tuple(
+            "sr_steering_add_del" if one is steered else "ip_route_add_del_v2" for one in (before, after)
+        )
+        assert away.arguments.get("is_del", not away.arguments.get("is_add", False))
+
+
+def test_what_was_added_with_another_source_is_renewed() -> None:
+    before = replace(policy((1, A)), spec={**policy((1, A)).spec, "source": "fd00::7"})
+    found = steps((before, policy((1, A))), held=Held({BSID: numbered([(1, A)])}))
+    assert [one.arguments["operation"] for one in found] == [ADD, DELETE]
 
 
 def test_objects_of_others_are_left_out() -> None:

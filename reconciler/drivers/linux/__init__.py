@@ -1,0 +1,1 @@
+"""Linux as a node's data plane, observed and changed through iproute2."""
