@@ -1,8 +1,6 @@
-"""Calico-VPP clusters: configuration of the agents, SID pools, BGP, MTU of pods, and SR policies to inject.
+"""Calico-VPP clusters: configuration of the agents, SID pools, BGP, MTU of pods.
 
-Names and JSON keys are those that the agents look up (Calico-VPP 3.32). An SR policy is a plain description
-of one SAFI 73 announcement; it never carries a candidate path name, on which GoBGP before June 2026
-crashes.
+Names and JSON keys are those that the agents look up (Calico-VPP 3.32).
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from compiler.elements.overlay import (
     CalicoOverlay,
     CalicoPool,
     MtuSetting,
-    PolicyInjection,
 )
 from compiler.graph import Element, Scope
 from renderers.manifest import MANAGED_BY, OWNER
@@ -51,17 +48,14 @@ NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
     (FAMILY, "ClusterRoleBinding"): ((FAMILY, "ClusterRole"),),
     # Agents panic over a configuration whose pools do not exist.
     (FAMILY, "ConfigMap"): ((FAMILY, "IPPool"),),
-    # The policy is announced when the nodes can take it.
-    ("srpolicy", "sr-policy"): ((FAMILY, "BGPPeer"),),
 }
 REPLACES: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     (FAMILY, "IPPool"): frozenset({"spec.cidr", "spec.blockSize"}),
-    ("srpolicy", "sr-policy"): frozenset({"distinguisher", "color", "endpoint"}),
 }
 
 
 def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
-    """Yield the objects of a Calico-VPP cluster, and the SR policies that its injector announces."""
+    """Yield the objects of a Calico-VPP cluster."""
     where = str(scope)
     pools: list[Key] = []
     for element in elements:
@@ -86,8 +80,6 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
                 yield _object(
                     where, ("operator.tigera.io/v1", "Installation", "default"), spec, element, fields
                 )
-            case PolicyInjection():
-                yield _injection(where, element)
             case CalicoNodeConfig():
                 yield _node_config(where, element)
 
@@ -234,29 +226,3 @@ def _node_config(where: str, element: CalicoNodeConfig) -> Resource:
     return _config_map(
         where, f"srv6-config-{element.node}", {"srv6": "\n".join(lines) + "\n"}, element, fields
     )
-
-
-def _injection(where: str, element: PolicyInjection) -> Resource:
-    spec = {
-        "afi": 2,
-        "safi": 73,
-        "distinguisher": element.distinguisher,
-        "color": element.color,
-        "endpoint": element.endpoint,
-        "next_hop": element.next_hop,
-        "bsid": element.bsid,
-        "preference": element.preference,
-        "priority": element.priority,
-        "lists": [
-            {
-                "weight": weight,
-                "segments": [
-                    {"sid": hop.sid} if hop.behavior is None else {"sid": hop.sid, "behavior": hop.behavior}
-                    for hop in hops
-                ],
-            }
-            for weight, hops in element.lists
-        ],
-    }
-    name = f"{element.distinguisher} {element.color} {element.endpoint}"
-    return Resource(Key("srpolicy", where, "sr-policy", name), spec, element.subject, (), element.origins)

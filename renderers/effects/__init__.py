@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from renderers.effects import apstra, calico, frr, pods, sriov, views, vpp
+from renderers.effects import apstra, calico, frr, linux, pods, sriov, srpolicy, views, vpp
 from renderers.rules import Effects, joined
 
-EFFECTS: Final[Effects] = joined(module.EFFECTS for module in (vpp, calico, pods, sriov, apstra, frr, views))
+EFFECTS: Final[Effects] = joined(
+    module.EFFECTS for module in (vpp, linux, calico, srpolicy, pods, sriov, apstra, frr, views)
+)

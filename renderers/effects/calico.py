@@ -1,7 +1,6 @@
-"""What changes of Calico's objects, and of announced SR policies, do to a cluster on Calico-VPP 3.32.
+"""What changes of Calico's objects do to a cluster on Calico-VPP 3.32.
 
-The agents read `calico-vpp-config` as their environment, when they start. They take a policy that changes out
-of VPP and add it anew, and ignore its withdrawal.
+The agents read `calico-vpp-config` as their environment, when they start.
 """
 
 from __future__ import annotations
@@ -103,18 +102,5 @@ EFFECTS: Final[Effects] = {
     ("kubernetes", "ClusterRoleBinding"): (
         Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
         Effect("destroy", "Calico's IPAM is refused: pods that start get no address", DELETE),
-    ),
-    ("srpolicy", "sr-policy"): (
-        Effect("hitless", "agents add the policy before they steer into it", CREATE),
-        Effect(
-            "brief loss",
-            "agents take the policy out of VPP and add it anew, and drop what is steered into it in between",
-            UPDATE | REPLACE,
-        ),
-        Effect(
-            "hitless",
-            "agents ignore the withdrawal: they keep the path until another is announced or they restart",
-            DELETE,
-        ),
     ),
 }
