@@ -24,6 +24,9 @@ class Slice:
     """What it was made from, for people: a commit, a generation."""
     policies_by_bgp: bool = False
     """Whether SR policies are not among the objects, but come from the GoBGP beside the agent."""
+    emptied: bool = False
+    """Whether the source says expressly that the node shall hold nothing; if it does not, a slice without
+    objects is refused, since it is what a source that lost everything looks like."""
 
     @property
     def digest(self) -> str:
@@ -41,7 +44,7 @@ class Condition:
     """One thing that holds, or does not, of a node (the form of Kubernetes conditions)."""
 
     type: str
-    """Applied, InSync, DataplaneReachable, SourceReachable."""
+    """Applied, InSync, DataplaneReachable, SourceReachable, PoliciesComplete."""
     status: bool
     reason: str
     """One word in CamelCase."""
@@ -66,7 +69,11 @@ class NodeStatus:
 
 
 class SliceSource(Protocol):
-    """Where an agent has its slice from. Methods raise TransientError or PermanentError."""
+    """Where an agent has its slice from. Methods raise TransientError or PermanentError.
+
+    One thread reads and waits, another reports, a third one closes; no call takes longer than a minute, and
+    none longer than it was told to wait and a few seconds.
+    """
 
     def read(self) -> Slice:
         """Return the slice as it is now; an incomplete reading raises, and is never an empty slice."""

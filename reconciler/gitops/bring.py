@@ -16,11 +16,12 @@ from reconciler.bound import Revision, bind
 from reconciler.brake import TRAILER, Limits, Refusal, check
 from reconciler.drivers.base import DriverError, Outcome
 from reconciler.execute import Applier, execute
-from reconciler.gitops.commit import Candidate, place_of
+from reconciler.gitops.commit import Candidate
 from reconciler.journal import Unwritable
 from reconciler.lease import Held
 from reconciler.prepare import Work, prepare
 from reconciler.retry import Retry
+from reconciler.telling import place_of
 from renderers.causes import lines_of
 
 

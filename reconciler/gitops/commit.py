@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from traceback import extract_tb
 from typing import NamedTuple
 
 from compiler.graph import Graph
@@ -26,6 +24,7 @@ from reconciler.brake import DEFAULT, Limits, approvals_from_trailers, limits_of
 from reconciler.git import GitError, open_commit
 from reconciler.gitops.clone import Clone, arrived, follows, has, line, message, sound
 from reconciler.gitops.signers import judge, rules_of
+from reconciler.telling import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +125,6 @@ def compiled(clone: Clone, commit: str, folder: str, memory: Memory | None = Non
     if graph is None or report.failed:
         return Bad(commit, tuple(report.sorted()))
     return Candidate(commit, repository, graph)
-
-
-def place_of(error: Exception) -> str:
-    """Say where a bug showed itself, without the words of the error, which might hold a secret."""
-    frames = extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"intentc broke ({type(error).__name__}{where}); please report this as a bug"
 
 
 def limits_for(candidate: Candidate, clone: Clone, commit: str, folder: str) -> Limits:

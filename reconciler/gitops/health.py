@@ -1,52 +1,16 @@
-"""Health and metrics over HTTP: whether the loop is alive, whether it is ready, and figures for Prometheus.
-
-The server answers from its own threads with what the loop last told it, so it answers while the loop is
-stuck, and says so: alive is who made progress within a bound, by a clock that nobody sets.
-"""
+"""Figures of the loop for Prometheus, and the pages that say whether it is alive and ready."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
-from threading import Thread
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from reconciler.gitops.state import Area
 from reconciler.gitops.turn import Turn
+from reconciler.health import Answer, Page, Pulse
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-
-_TEXT: Final = "text/plain; charset=utf-8"
-_PATIENCE: Final = 10
-"""Seconds that a client may take to ask."""
-
-
-class Pulse:
-    """When the loop last made progress; written by the loop, read by anybody."""
-
-    def __init__(self, ticks: Callable[[], float], bound: float) -> None:
-        """Begin to count; `bound` is how many seconds may pass without progress."""
-        self.ticks = ticks
-        self.bound = bound
-        self.last = ticks()
-        self.ready = False
-        """Whether a turn has ended with a good commit known."""
-
-    def beat(self, rest: float = 0.0) -> None:
-        """Note progress; for `rest` seconds none is expected."""
-        self.last = self.ticks() + rest
-
-    @property
-    def silent(self) -> float:
-        """Seconds without the progress that is expected."""
-        return max(0.0, self.ticks() - self.last)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the last progress is not too long ago."""
-        return self.silent <= self.bound
 
 
 class Metrics:
@@ -63,6 +27,8 @@ class Metrics:
         )
 
         self.now = now
+        self.ready = False
+        """Whether a turn has ended with a good commit known."""
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=True)
         own: dict[str, Any] = {"registry": self.registry}
         self.commit = Info("intentc_applied_commit", "The last commit of which nothing was left to do", **own)
@@ -84,6 +50,7 @@ class Metrics:
 
     def turn(self, turn: Turn) -> None:
         """Count one turn."""
+        self.ready = bool(turn.state.applied)
         self.turns.labels(turn.outcome).inc()
         self.seconds.observe(turn.seconds)
         self.git_errors.inc(turn.git_errors)
@@ -111,56 +78,13 @@ class Metrics:
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
 
-class Health:
-    """The server: /livez, /readyz and /metrics."""
+def pages(pulse: Pulse, metrics: Metrics) -> dict[str, Page]:
+    """Return what a server shall say of the loop."""
 
-    def __init__(self, place: tuple[str, int], pulse: Pulse, metrics: Metrics) -> None:
-        """Listen; raises OSError where that is not possible."""
+    def live() -> Answer:
+        return Answer(pulse.alive, f"last progress {pulse.silent:.0f} s ago\n".encode())
 
-        def answer(path: str) -> tuple[int, bytes, str]:
-            if path == "/livez":
-                words = f"last progress {pulse.silent:.0f} s ago\n"
-                return 200 if pulse.alive else 503, words.encode(), _TEXT
-            if path == "/readyz":
-                words = "ready\n" if pulse.ready else "no commit is applied yet\n"
-                return 200 if pulse.ready else 503, words.encode(), _TEXT
-            if path == "/metrics":
-                return 200, *metrics.text()
-            return 404, b"there are /livez, /readyz and /metrics\n", _TEXT
+    def ready() -> Answer:
+        return Answer(metrics.ready, b"ready\n" if metrics.ready else b"no commit is applied yet\n")
 
-        class Handler(BaseHTTPRequestHandler):
-            timeout = _PATIENCE
-            server_version = "intentc"
-            sys_version = ""
-
-            def do_GET(self) -> None:
-                code, body, kind = answer(self.path.partition("?")[0])
-                self.send_response(code)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- its name in the base
-                """Say nothing: a probe every few seconds would drown the log."""
-
-        class Server(ThreadingHTTPServer):
-            address_family = AF_INET6 if ":" in place[0] else AF_INET
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """Say nothing of a client that has gone."""
-
-        self.server = Server(place, Handler)
-        self.thread = Thread(target=self.server.serve_forever, name="health", daemon=True)
-        self.thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self.server.server_address[1])
-
-    def close(self) -> None:
-        """Answer no more."""
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    return {"/livez": live, "/readyz": ready, "/metrics": lambda: Answer(True, *metrics.text())}

@@ -30,7 +30,6 @@ from reconciler.gitops.commit import (
     compiled,
     granted,
     limits_for,
-    place_of,
 )
 from reconciler.gitops.signers import judge
 from reconciler.gitops.state import (
@@ -46,6 +45,7 @@ from reconciler.gitops.state import (
     settled,
 )
 from reconciler.gitops.turn import Settings, Turn, World
+from reconciler.telling import place_of
 
 _KEPT: Final = 2
 """So many compiled commits are kept: the last good one and the newest."""

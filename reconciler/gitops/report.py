@@ -10,44 +10,18 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final
 
 from reconciler.drift import as_json
-from reconciler.gitops.state import Event, Problem, write
+from reconciler.gitops.state import Event, Problem
 from reconciler.gitops.turn import Turn
+from reconciler.telling import Log, iso, printable, write
 
 FORMAT: Final = "intentc-status/1"
-_SHOWN: Final = 20
-"""So many details of an event stand in a log of text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """Lines for people, or one JSON object on each line."""
-
-    stream: TextIO
-    form: Literal["text", "json"]
-    now: Callable[[], float] = field(repr=False)
-
-    def __call__(self, level: str, message: str, **fields: Any) -> None:
-        """Write one entry; where nobody takes it, it is lost."""
-        stamp = iso(self.now())
-        if self.form == "json":
-            entry = {"time": stamp, "level": level, "message": message, **fields}
-            text = json.dumps(entry, ensure_ascii=True)
-        else:
-            details = [str(line) for line in fields.get("details", ())]
-            more = [f"and {len(details) - _SHOWN} more"] if len(details) > _SHOWN else []
-            rows = [f"{stamp} {level:7} {message}", *(f"    {row}" for row in (*details[:_SHOWN], *more))]
-            text = "\n".join(map(_printable, rows))
-        with suppress(OSError, ValueError):
-            self.stream.write(text + "\n")
-            self.stream.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +108,7 @@ def run_command(words: Sequence[str], event: Event, stamp: str, patience: float)
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **{name: _printable(text) for name, text in outside.items()}},
+            env={**os.environ, **{name: printable(text) for name, text in outside.items()}},
             start_new_session=True,
         )
     except OSError:
@@ -149,20 +123,10 @@ def run_command(words: Sequence[str], event: Event, stamp: str, patience: float)
     return process.returncode
 
 
-def iso(seconds: float) -> str:
-    """Write a time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _problem(entry: Problem) -> dict[str, Any]:
     found = asdict(entry)
     del found["key"]
     return {**found, "since": iso(entry.since)}
-
-
-def _printable(text: str) -> str:
-    """Names of files and words of targets may hold control characters; a log is read in terminals."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _ended(code: int | None) -> str:

@@ -11,14 +11,14 @@ is restarted in between.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reconciler.telling import write
 from renderers.resource import digest
 
 Area = Literal["remote", "commit", "apply", "drift"]
@@ -158,19 +158,3 @@ def save(path: Path, state: State) -> None:
     """Replace the saved state, durably; raises OSError."""
     content = _STATE.dump_python(state, mode="json")
     write(path, {"format": FORMAT, "digest": digest(content), "state": content})
-
-
-def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a JSON file as a whole, durably; raises OSError."""
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

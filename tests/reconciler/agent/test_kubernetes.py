@@ -1,0 +1,107 @@
+"""Controller and agent together: plans reach a node through its NodeOverlay, and are done when it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply import Result
+from reconciler.drivers.overlay import Overlay
+from reconciler.execute import Applier, execute
+from reconciler.kube import NODES, connect
+from reconciler.lease import here
+from reconciler.overlay.source import KubernetesSource
+from reconciler.overlay.wait import Patience
+from reconciler.plan import plan
+from renderers import RULES
+from renderers.resource import Resource
+from tests.agents import NODE, Running, listed, resources, until
+from tests.apiserver.server import World, kubeconfig, running
+
+SPACE = "intentc-system"
+
+
+class Whole:
+    """An API server, a controller, and the agent of one node."""
+
+    def __init__(self, folder: Path, world: World, address: str) -> None:
+        self.world = world
+        self.config = kubeconfig(folder, address)
+        source = KubernetesSource(connect(self.config), SPACE, NODE, 0.0)
+        self.agent = Running(folder, source=source)
+        self.controller = Overlay(
+            "nodes", lambda: connect(self.config), SPACE, ("edge",), Patience(10.0, 0.5)
+        )
+        self.applier = Applier(here("controller"), folder / "controller")
+
+    def wants(self, *wanted: Resource) -> Result:
+        """Bring the node to some objects, as the controller does."""
+        found = plan({"nodes": wanted}, {"nodes": self.controller.observe()}, RULES)
+        return execute(found, "test", {"nodes": self.controller}, self.applier)
+
+    @property
+    def held(self) -> list[Resource]:
+        return listed(self.agent.plane.driver.ours.values())
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Whole]:
+    with running() as (world, address):
+        found = Whole(tmp_path, world, address)
+        found.agent.thread.start()
+        yield found
+        found.agent.close()
+        found.controller.close()
+
+
+def test_a_plan_is_done_when_the_agent_says_so(whole: Whole) -> None:
+    assert whole.wants(*resources(1, 2)).failed == ()
+    assert whole.held == listed(resources(1, 2))
+    assert whole.wants(*resources(2, 3)).failed == ()
+    assert whole.held == listed(resources(2, 3))
+    seen = whole.controller.observe()
+    assert seen.complete
+    assert listed(seen.resources.values()) == listed(resources(2, 3))
+
+
+def test_a_node_that_shall_hold_nothing_is_emptied(whole: Whole) -> None:
+    assert whole.wants(*resources(1)).failed == ()
+    assert whole.wants().failed == ()
+    assert whole.held == []
+
+
+def test_a_node_overlay_that_somebody_deleted_changes_nothing(whole: Whole) -> None:
+    assert whole.wants(*resources(1)).failed == ()
+    kube = connect(whole.config)
+    body = kube.get(NODES, SPACE, "w1")
+    assert body is not None
+    kube.delete(NODES, SPACE, body)
+    kube.close()
+    until(lambda: "there is no NodeOverlay" in whole.agent.words.getvalue())
+    assert whole.held == listed(resources(1))
+    assert whole.agent.get("/readyz")[0] == 200
+
+
+def test_the_status_says_what_happened(whole: Whole) -> None:
+    assert whole.wants(*resources(1)).failed == ()
+    kube = connect(whole.config)
+
+    def conditions() -> dict[str, str]:
+        body = kube.get(NODES, SPACE, "w1") or {}
+        return {entry["type"]: entry["status"] for entry in body["status"]["conditions"]}
+
+    until(lambda: set(conditions().values()) == {"True"})
+    whole.agent.plane.down = "connection refused"
+    until(lambda: conditions()["DataplaneReachable"] == "False")
+    whole.agent.plane.down = ""
+    until(lambda: set(conditions().values()) == {"True"})
+    kube.close()
+
+
+def test_what_the_node_refuses_fails_the_plan(whole: Whole) -> None:
+    (table, policy, steering) = resources(1)
+    whole.agent.plane.driver.foreign[policy.key] = policy
+    assert {outcome.action.key for outcome in whole.wants(table, policy, steering).failed} >= {policy.key}
+    assert whole.held == [table]
