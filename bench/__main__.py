@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import generate, rivals
+from bench import control_planes, dataplane, generate, rivals, vpp
 from bench.timing import ROOT, Figure, line, row, timed
 
 SMALL: Final = 1_000
@@ -68,6 +68,19 @@ def _mesh(folder: Path, runs: int) -> None:
     row("… the slice of one node", _compile(root, runs, "node/big/n1"), "≤ 1 CPU-s")
 
 
+def _paths(folder: Path, runs: int) -> None:
+    figures = {}
+    for routers in (100, 200):
+        root = folder / f"paths-{routers}"
+        generate.paths(root, routers, routers // 2)
+        _draw(root)
+        figures[routers] = _compile(root, runs)
+    name = "computed paths, half of them disjoint: compile, render"
+    row(f"100 routers, 50 nodes, 4,900 {name}", figures[100], "")
+    row(f"200 routers, 100 nodes, 19,800 {name}", figures[200], "")
+    _ratio("200 / 100, for four times the paths and objects", figures[200], figures[100], "≤ 5 ×")
+
+
 def _start(_: Path, runs: int) -> None:
     bare = timed([sys.executable, "-c", "pass"], 10 * runs)
     version = timed([sys.executable, "-m", "intentc", "--version"], 10 * runs)
@@ -109,11 +122,15 @@ def _apply(folder: Path, runs: int) -> None:
 CASES: Final[dict[str, Callable[[Path, int], None]]] = {
     "networks": _networks,
     "mesh": _mesh,
+    "paths": _paths,
     "start": _start,
     "plan": _plan,
     "warm": _warm,
     "apply": _apply,
     "rivals": rivals.measure,
+    "dataplane": dataplane.measure,
+    "vpp": vpp.measure,
+    "control_planes": control_planes.measure,
 }
 """What `--only` takes."""
 

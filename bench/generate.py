@@ -174,6 +174,88 @@ spec:
 """
 
 
+def paths(root: Path, routers: int, nodes: int) -> None:
+    """Write `routers` in rings with chords, a node at each of the first `nodes`, and two computed policies.
+
+    Both are for all nodes: the fastest path for IPv4, and one that shares no router with it for IPv6.
+    """
+    write(root, {"intent/paths.yaml": _paths(routers, nodes)})
+
+
+def _paths(routers: int, nodes: int) -> Iterator[str]:
+    names = "".join(
+        f"    - {{name: r{n}, loopback: 'fd00::{n:x}', locator: 'fcbb:0:{n:x}::/48'}}\n"
+        for n in range(1, routers + 1)
+    )
+    yield f"""kind: Underlay
+metadata:
+  name: core
+spec:
+  affinities: [fast, bulk]
+  routers:
+{names}  links:
+{"".join(_ring(routers))}"""
+    yield f"""kind: Node
+metadata:
+  name: n{{n}}
+spec:
+  range:
+    last: {nodes}
+  labels:
+    cluster: big
+  ipv6: "fd11::{{n:x}}"
+  uplink:
+    router: r{{n}}
+    interface: eth0
+    nextHop: fd11::ffff
+"""
+    yield """kind: Cluster
+metadata:
+  name: big
+spec:
+  nodes:
+    matchLabels:
+      cluster: big
+  dataplane: vpp
+  controlPlane: kubernetes
+  podCidrs:
+    ipv4: 10.0.0.0/14
+    ipv6: fd64::/48
+  srv6:
+    localsids: fcdd:1::/48
+    policies: cafe:1::/112
+"""
+    everyone = "{clusters: [big]}"
+    for name, family, constraints in (
+        ("fast", "ipv4", "{}"),
+        ("apart", "ipv6", "{disjointFrom: fast, disjointness: node}"),
+    ):
+        yield f"""kind: SRv6Policy
+metadata:
+  name: {name}
+spec:
+  headends: {everyone}
+  endpoints: {everyone}
+  color: 100
+  steer: {{pods: [{family}]}}
+  candidatePaths:
+    - name: best
+      dynamic: {{objective: latency, constraints: {constraints}}}
+"""
+
+
+def _ring(routers: int) -> Iterator[str]:
+    """Yield links to the neighbour, the seventh and the thirty-first router, with metrics of their own."""
+    number = 0
+    for n in range(routers):
+        for step in (1, 7, 31):
+            number += 1
+            one, two = n + 1, (n + step) % routers + 1
+            ends = ", ".join(f"{{at: r{at}, endXSid: 'fcbb:0:{at:x}::e:{number:x}'}}" for at in (one, two))
+            said = f"igpMetric: {10 + number * 7 % 11}, latency: {100 + number * 37 % 400}us"
+            yield f"    - {{name: l{number}, {said}, affinities: [fast], ends: [{ends}]}}\n"
+
+
 def fabric(root: Path, leaves: int, count: int = 50, zones: int = 10) -> None:
     """Write an open fabric of four spines, with `count` networks in `zones` zones on every leaf."""
     write(root, {"intent/fabric.yaml": _fabric(leaves, count, zones)})

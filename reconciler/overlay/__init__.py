@@ -1,0 +1,1 @@
+"""Node slices as Kubernetes objects: how they are written down, and how an agent reads its own."""

@@ -1,0 +1,147 @@
+"""NodeOverlays and OverlaySlices as the API server holds them, and what an agent has confirmed.
+
+A NodeOverlay says what the node shall hold, and what its agent had confirmed when that was written. Until the
+agent confirms the new state, the node has the one, the other, or something between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from reconciler.kube import NODES, SLICES, Kind, Object
+from reconciler.overlay.encoding import Part, Piece, Some, named
+from reconciler.overlay.rows import NodeId, read_row
+from renderers.manifest import MANAGED_BY, OWNER
+
+CLUSTER: Final = "intentc.dev/cluster"
+APPLIED: Final = "Applied"
+"""Condition of a node: whether all of its slice was applied."""
+FAILED: Final = "Failed"
+"""Reason of that condition where the agent has tried, and could not."""
+
+
+class Told(NamedTuple):
+    """What the agent of a node says."""
+
+    applied: str
+    """Digest of what it applied last."""
+    generation: int
+    """The newest generation that it has read."""
+    message: str
+    failed: bool
+    """Whether it tried what it read last, and could not."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeObject:
+    """One NodeOverlay of ours."""
+
+    node: NodeId
+    wanted: Part
+    before: Part | None
+    """What the agent had confirmed when this was written; None where that was nothing."""
+    told: Told
+    body: Object
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the agent has applied what is wanted, and knows that it is."""
+        return self.told.applied == self.wanted.digest and self.told.generation == self.generation
+
+    @property
+    def confirmed(self) -> Part | None:
+        """What the agent confirmed last."""
+        same = self.before is not None and self.before.digest == self.wanted.digest
+        return self.wanted if same or self.is_confirmed else self.before
+
+    @property
+    def generation(self) -> int:
+        """Counts the changes of what is wanted."""
+        return int(self.body["metadata"]["generation"])
+
+    def names(self, slices: Mapping[str, Piece]) -> Iterable[str]:
+        """Return the slices that it needs."""
+        before = self.before.shared if self.before else ()
+        return named((*self.wanted.shared, *before), slices)
+
+
+def is_ours(body: Object) -> bool:
+    """Say whether an object carries our mark."""
+    return (body["metadata"].get("labels") or {}).get(MANAGED_BY) == OWNER
+
+
+def cluster_of(body: Object) -> str:
+    """Return the cluster of a slice, which its metadata says too."""
+    return str((body["metadata"].get("annotations") or {}).get(CLUSTER, ""))
+
+
+def read_node(body: Object) -> NodeObject:
+    """Return what a NodeOverlay says; KeyError, TypeError or ValueError where it is none of ours."""
+    spec, status = body["spec"], body.get("status") or {}
+    node = NodeId(spec["cluster"], spec["node"])
+    if body["metadata"]["name"] != node.node:
+        raise ValueError(f"it is called {body['metadata']['name']}, and is about node {node.node}")
+    generation = status.get("observedGeneration", 0)
+    found = [entry for entry in status.get("conditions", ()) if entry["type"] == APPLIED]
+    failed = any((entry["status"], entry["reason"]) == ("False", FAILED) for entry in found)
+    message = status.get("message") or " ".join(entry["message"] for entry in found)
+    before = _part(spec["confirmed"]) if "confirmed" in spec else None
+    told = Told(status.get("applied", ""), generation, message, failed)
+    return NodeObject(node, _part(spec), before, told, body)
+
+
+def node_object(node: NodeId, part: Part, seen: NodeObject | None) -> Object:
+    """Return the NodeOverlay that shall stand in the place of the one that was seen."""
+    spec = {"cluster": node.cluster, "node": node.node, **_values(part)}
+    before = seen.confirmed if seen else None
+    if seen and before and before.digest == part.digest != seen.wanted.digest:
+        before = seen.wanted  # which the agent may have applied meanwhile, and shall not have any more
+    if before is not None:
+        # What is the same as it shall be need not be said twice.
+        spec["confirmed"] = _values(Part(part.digest) if before.digest == part.digest else before)
+    metadata: dict[str, Any] = {"name": node.node, "labels": {MANAGED_BY: OWNER}}
+    if seen is not None:
+        metadata = seen.body["metadata"]
+    return {**_head(NODES), "metadata": metadata, "spec": spec}
+
+
+def read_slice(body: Object) -> Piece:
+    """Return what an OverlaySlice says; KeyError or TypeError where it is none of ours."""
+    spec = body["spec"]
+    sets = tuple(
+        Some(tuple(one["except"]), tuple(read_row(row) for row in one["rows"]))
+        for one in spec.get("sets", ())
+    )
+    return Piece(spec["cluster"], sets, tuple(spec.get("parts", ())))
+
+
+def slice_object(name: str, piece: Piece) -> Object:
+    """Return an OverlaySlice."""
+    spec: dict[str, Any] = {"cluster": piece.cluster}
+    if piece.parts:
+        spec["parts"] = list(piece.parts)
+    else:
+        spec["sets"] = [
+            {"except": list(one.besides), "rows": [row.values for row in one.rows]} for one in piece.sets
+        ]
+    metadata = {"name": name, "labels": {MANAGED_BY: OWNER}, "annotations": {CLUSTER: piece.cluster}}
+    return {**_head(SLICES), "metadata": metadata, "spec": spec}
+
+
+def _head(kind: Kind) -> Object:
+    return {"apiVersion": kind.api, "kind": kind.kind}
+
+
+def _part(values: Mapping[str, Any]) -> Part:
+    rows = tuple(read_row(row) for row in values.get("rows", ()))
+    return Part(values["digest"], tuple(values.get("shared", ())), rows)
+
+
+def _values(part: Part) -> dict[str, Any]:
+    return {
+        "digest": part.digest,
+        "shared": list(part.shared),
+        "rows": [row.values for row in part.rows],
+    }

@@ -1,0 +1,211 @@
+"""A node's slice from its NodeOverlay: what an agent reads, waits for, and reports to.
+
+Slices that the NodeOverlay names never change, so each is read once, and only one object is watched. What was
+read is taken only if it has the digest that the NodeOverlay says. Reports go into the status, when they
+differ from the last one, and not too often.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC
+from math import ceil
+from threading import Event, Lock
+from typing import Any, Final
+
+from reconciler.agent.slice import NodeStatus, Slice
+from reconciler.drivers.base import PermanentError, TransientError
+from reconciler.kube import NODES, SLICES, Conflict, Expired, Kube, Object, Watch
+from reconciler.overlay.encoding import Missing, Piece, decode, named
+from reconciler.overlay.objects import NodeObject, is_ours, read_node, read_slice
+from reconciler.overlay.rows import resources_of
+
+_PAUSE: Final = 2.0
+"""Seconds before an object that is not there is looked for again."""
+_AT_ONCE: Final = 4
+"""So many reports may come one after the other: what an agent says of one change."""
+_AGAIN: Final = 0.5
+"""Seconds that an agent has for a report of its own, before the last one is repeated."""
+_TRIES: Final = 5
+_LONGEST_MESSAGE: Final = 4096
+
+
+class KubernetesSource:
+    """The NodeOverlay of one node; `node` is NODE or CLUSTER/NODE."""
+
+    def __init__(self, kube: Kube, namespace: str, node: str, often: float = 2.0) -> None:
+        """Say which, and the seconds in which one more report is allowed; nothing is asked yet."""
+        self.kube = kube
+        self.namespace = namespace
+        self.often = often
+        self.cluster, _, self.name = node.rpartition("/")
+        self._slice: Slice | None = None
+        self._seen: NodeObject | None = None
+        self._pieces: dict[str, Piece] = {}
+        self._version = ""
+        self._watch: Watch | None = None
+        self._over = Event()
+        self._lock = Lock()
+        """Held while a status is written."""
+        self._said: NodeStatus | None = None
+        self._written: Object = {}
+        self._allowed = 0.0
+        """When so many reports are allowed again as may come at once."""
+
+    def read(self) -> Slice:
+        """Return the slice that the NodeOverlay says; TransientError where it is not there (yet)."""
+        for _ in range(_TRIES):
+            seen = self._get()
+            if self._slice is not None and self._seen is not None and _is_same(seen, self._seen):
+                return self._slice
+            try:
+                self._fetch(seen.wanted.shared)
+                rows = decode(seen.node, seen.wanted, self._pieces)
+            except Missing:
+                continue  # the NodeOverlay was written again, and what it named is gone
+            except ValueError as error:
+                raise PermanentError(f"{error}; see: {self._words}") from error
+            kept = set(named(seen.wanted.shared, self._pieces))
+            self._pieces = {name: piece for name, piece in self._pieces.items() if name in kept}
+            self._seen = seen
+            resources = tuple(resources_of(seen.node, rows))
+            self._slice = Slice(resources, f"generation {seen.generation}", emptied=not resources)
+            return self._slice
+        raise TransientError(f"slices that NodeOverlay {self.name} names are not there; see: {self._words}")
+
+    def wait(self, seconds: float) -> bool:
+        """Return True when the NodeOverlay was written, or when it is not known whether it was."""
+        self._repeat()
+        if not self._version:
+            return not self._over.wait(min(seconds, _PAUSE))
+        try:
+            self._watch = self.kube.watch(
+                NODES, self.namespace, self._version, max(1, ceil(seconds)), self.name
+            )
+            if self._over.is_set():
+                self._watch.close()
+            for event in self._watch:
+                self._version = event.object["metadata"]["resourceVersion"]
+                if event.type == "DELETED" or (event.type != "BOOKMARK" and self._is_news(event.object)):
+                    return True
+        except Expired:
+            self._version = ""
+            return True
+        finally:
+            watch, self._watch = self._watch, None
+            if watch is not None:
+                watch.close()
+        return False
+
+    def report(self, status: NodeStatus) -> None:
+        """Write the status, if it differs from what was written last."""
+        wait = self._allowed - (_AT_ONCE - 1) * self.often - time.monotonic()
+        if wait > 0:
+            self._over.wait(wait)
+        self._said = status
+        self._write(status)
+
+    def close(self) -> None:
+        """End a wait, and close the connections."""
+        self._over.set()
+        watch = self._watch
+        if watch is not None:
+            watch.close()
+        self.kube.close()
+
+    @property
+    def _words(self) -> str:
+        return f"kubectl -n {self.namespace} get nodeoverlay {self.name} -o yaml"
+
+    def _get(self) -> NodeObject:
+        body = self.kube.get(NODES, self.namespace, self.name)
+        if body is None:
+            self._version = ""
+            raise TransientError(f"there is no NodeOverlay {self.name} in namespace {self.namespace}")
+        try:
+            seen = read_node(body)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PermanentError(f"NodeOverlay {self.name} cannot be read: {error}") from error
+        if not is_ours(body) or self.cluster not in ("", seen.node.cluster):
+            words = f"NodeOverlay {self.name} in namespace {self.namespace} is none of ours"
+            raise PermanentError(f"{words}, or of another cluster; see: {self._words}")
+        self._version = body["metadata"]["resourceVersion"]
+        return seen
+
+    def _fetch(self, names: Iterable[str]) -> None:
+        """Read the slices below some names that were not read before; Missing where one is not there."""
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            if name not in self._pieces:
+                body = self.kube.get(SLICES, self.namespace, name)
+                if body is None:
+                    raise Missing(name)
+                self._pieces[name] = read_slice(body)
+            pending += self._pieces[name].parts
+
+    def _is_news(self, body: Object) -> bool:
+        """Say whether an object says something else than what was read: our own reports do not."""
+        seen = self._seen
+        return seen is None or _mark(body) != _mark(seen.body)
+
+    def _repeat(self) -> None:
+        """Say once more that a slice is applied that was written anew and is the same; nobody else will."""
+        said, seen = self._said, self._seen
+        if said and seen and said.applied == seen.wanted.digest and self._is_owed(seen):
+            self._over.wait(_AGAIN)
+            if self._is_owed(seen):
+                with suppress(TransientError):  # the next report brings it
+                    self._write(said)
+
+    def _is_owed(self, seen: NodeObject) -> bool:
+        return bool(self._written.get("observedGeneration", 0) < seen.generation)
+
+    def _write(self, said: NodeStatus) -> None:
+        seen = self._seen
+        if seen is None:
+            return  # there is no object to write to
+        status = _status(said, seen.generation)
+        with self._lock:
+            if status == self._written:
+                return
+            for _ in range(_TRIES):
+                body = self.kube.get(NODES, self.namespace, self.name)
+                if body is None:
+                    return
+                with suppress(Conflict):
+                    self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
+                    self._written = status
+                    self._allowed = max(self._allowed, time.monotonic()) + self.often
+                    return
+        raise TransientError(f"many write NodeOverlay {self.name} at the same time")
+
+
+def _mark(body: Object) -> tuple[str, int]:
+    return body["metadata"]["uid"], body["metadata"]["generation"]
+
+
+def _is_same(one: NodeObject, other: NodeObject) -> bool:
+    return _mark(one.body) == _mark(other.body)
+
+
+def _status(said: NodeStatus, generation: int) -> dict[str, Any]:
+    return {
+        "applied": said.applied,
+        "revision": said.revision,
+        "observedGeneration": generation,
+        "drift": said.drift,
+        "message": said.message[:_LONGEST_MESSAGE],
+        "conditions": [
+            {
+                "type": entry.type,
+                "status": "True" if entry.status else "False",
+                "reason": entry.reason,
+                "message": entry.message[:_LONGEST_MESSAGE],
+                "lastTransitionTime": entry.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            for entry in said.conditions
+        ],
+    }

@@ -1,0 +1,91 @@
+"""Stand-ins for the agents of all nodes of a namespace: each applies at once what its NodeOverlay says.
+
+They read as real agents do, through `KubernetesSource`, and keep what they applied in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Self
+
+from reconciler.agent.slice import Condition, NodeStatus, Slice
+from reconciler.drivers.base import DriverError
+from reconciler.kube import NODES, Kube, Watch
+from reconciler.overlay.source import KubernetesSource
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Agents:
+    """One thread that looks after all NodeOverlays of a namespace, until it is stopped."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self.kube = kube
+        self.namespace = namespace
+        self.silent: set[str] = set()
+        """Nodes whose agent says nothing."""
+        self.failing: dict[str, str] = {}
+        """Nodes whose agent cannot apply anything, and why."""
+        self.applied: dict[str, list[Slice]] = {}
+        """What each node applied, one after the other."""
+        self.on_apply: Callable[[str, Slice], None] = lambda _node, _slice: None
+        self._sources: dict[str, KubernetesSource] = {}
+        self._watch: Watch | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._watch is not None:
+            self._watch.close()
+        self._thread.join(10)
+        self.kube.close()
+
+    def kick(self) -> None:
+        """Let all nodes be looked at anew."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with suppress(DriverError):
+                listing = self.kube.list(NODES, self.namespace)
+                for body in listing.items:
+                    self._look(body["metadata"]["name"])
+                self._watch = self.kube.watch(NODES, self.namespace, listing.version, 30)
+                if self._over.is_set():
+                    self._watch.close()
+                for event in self._watch:
+                    if event.type in ("ADDED", "MODIFIED"):
+                        self._look(event.object["metadata"]["name"])
+                    if self._over.is_set():
+                        return
+
+    def _look(self, node: str) -> None:
+        if node in self.silent:
+            return
+        source = self._sources.setdefault(node, KubernetesSource(self.kube, self.namespace, node, 0.0))
+        with suppress(DriverError):
+            found = source.read()
+            applied = self.applied.setdefault(node, [])
+            if node in self.failing:
+                source.report(_status(applied[-1] if applied else None, self.failing[node]))
+                return
+            if not applied or applied[-1] is not found:
+                applied.append(found)
+                self.on_apply(node, found)
+            source.report(_status(found, ""))
+
+
+def _status(found: Slice | None, failure: str) -> NodeStatus:
+    condition = Condition("Applied", not failure, "Failed" if failure else "Done", failure, BEGINNING)
+    return NodeStatus(
+        found.digest if found else "", found.revision if found else "", 0, (condition,), failure
+    )

@@ -1,0 +1,262 @@
+"""Nodes as delegated targets: what agents do not confirm, what order holds between nodes, what is removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import kubernetes
+import pytest
+
+from reconciler.apply import Result, apply
+from reconciler.drivers.base import Lease, PermanentError, TransientError
+from reconciler.drivers.overlay import Overlay
+from reconciler.kube import NODES, SLICES, Kube, connect
+from reconciler.overlay.wait import Patience
+from reconciler.plan import Plan, plan, resume
+from reconciler.retry import Retry
+from renderers import RULES
+from renderers.resource import Key, Resource
+from tests.apiserver import server as stand_in
+from tests.apiserver.agents import Agents
+
+SPACE = "intentc-system"
+HASTY = Retry(attempts=2, wait=0.0)
+IMPATIENT = Patience(quiet=1.0, failing=0.3)
+
+
+@dataclass
+class Place:
+    world: stand_in.World
+    kube: Kube
+    agents: Agents
+    driver: Overlay
+
+    def plan(self, desired: Sequence[Resource]) -> Plan:
+        return plan({"nodes": desired}, {"nodes": self.driver.observe()}, RULES)
+
+    def apply(self, desired: Sequence[Resource]) -> Result:
+        return apply(self.plan(desired), {"nodes": self.driver}, retry=HASTY)
+
+    def names(self, plural: str) -> list[str]:
+        return [name for kind, _, name in self.world.objects if kind.endswith(plural)]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with stand_in.running() as (world, server):
+        config = stand_in.kubeconfig(tmp_path, server)
+        kube = connect(config)
+        with Agents(connect(config), SPACE) as agents:
+            driver = Overlay("nodes", lambda: connect(config), SPACE, ("east",), IMPATIENT)
+            yield Place(world, kube, agents, driver)
+            driver.close()
+        kube.close()
+
+
+def sid(node: str) -> Resource:
+    key = Key("vpp", f"node/east/{node}", "localsid", f"fc00:{node[1:]}::4")
+    return Resource(key, {"sid": key.name, "behavior": "End.DT4", "table": 0}, f"Node/{node}")
+
+
+def way(node: str, to: str) -> list[Resource]:
+    scope = f"node/east/{node}"
+    policy = Key("vpp", scope, "policy", f"cafe::{to[1:]}")
+    steering = Key("vpp", scope, "steering", f"0 10.0.{to[1:]}.0/24")
+    far = sid(to).key
+    return [
+        Resource(policy, {"bsid": policy.name, "lists": [far.name]}, f"Node/{to}/overlay", (far,)),
+        Resource(steering, {"prefix": steering.name, "bsid": policy.name}, f"Node/{to}/overlay", (policy,)),
+    ]
+
+
+def mesh(*nodes: str) -> list[Resource]:
+    found = [sid(node) for node in nodes]
+    return found + [item for node in nodes for to in nodes if to != node for item in way(node, to)]
+
+
+def test_a_mesh_is_applied_and_taken_away(place: Place) -> None:
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+    assert place.plan(mesh("w1", "w2", "w3")).actions == ()
+    assert {item.key for item in place.agents.applied["w1"][-1].resources} == {
+        item.key for item in mesh("w1", "w2", "w3") if item.key.scope == "node/east/w1"
+    }
+    assert place.apply(()).failed == ()
+    assert place.agents.applied["w1"][-1].emptied
+    assert (place.names("nodeoverlays"), place.names("overlayslices")) == ([], [])
+
+
+def test_slices_that_nobody_names_are_removed(place: Place) -> None:
+    many = [f"w{at}" for at in range(1, 13)]
+    assert place.apply(mesh(*many)).failed == ()
+    first = set(place.names("overlayslices"))
+    assert place.apply(mesh(*many[:-1])).failed == ()
+    second = set(place.names("overlayslices"))
+    named = {name for body in place.kube.list(NODES, SPACE).items for name in body["spec"]["shared"]}
+    confirmed = {
+        name
+        for body in place.kube.list(NODES, SPACE).items
+        for name in body["spec"].get("confirmed", {}).get("shared", ())
+    }
+    assert first
+    assert second != first
+    assert second == named | confirmed
+
+
+def test_a_sid_exists_before_anybody_steers_to_it(place: Place) -> None:
+    seen: list[tuple[str, set[Key]]] = []
+    place.agents.on_apply = lambda node, found: seen.append((node, {item.key for item in found.resources}))
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+    standing: dict[str, set[Key]] = {}
+    for node, keys in seen:
+        standing[node] = keys
+        there = set().union(*standing.values())
+        for item in mesh("w1", "w2", "w3"):
+            if item.key in keys:
+                assert set(item.needs) <= there, (node, item.key)
+
+
+def test_where_an_agent_is_silent_nobody_is_steered_to_it(place: Place) -> None:
+    place.agents.silent.add("w3")
+    result = place.apply(mesh("w1", "w2", "w3"))
+    outcome = {each.action.key: each for each in result.outcomes}
+    assert outcome[sid("w3").key].status == "failed"
+    assert "the agent of node w3 has not confirmed it within 1 s" in outcome[sid("w3").key].message
+    assert "kubectl -n intentc-system get nodeoverlay w3" in outcome[sid("w3").key].message
+    for head in ("w1", "w2"):
+        policy, steering = way(head, "w3")
+        assert "needs vpp:node/east/w3:localsid" in outcome[policy.key].message
+        assert outcome[steering.key].status == "skipped"
+        assert all(
+            item.key not in {one.key for one in place.agents.applied[head][-1].resources}
+            for item in (policy, steering)
+        )
+    assert all(outcome[item.key].status == "done" for item in (*way("w1", "w2"), *way("w2", "w1")))
+
+
+def test_what_was_not_confirmed_is_still_to_be_done_and_is_resumed(place: Place) -> None:
+    place.agents.silent.add("w3")
+    approved = place.plan(mesh("w1", "w2", "w3"))
+    apply(approved, {"nodes": place.driver}, retry=HASTY)
+    left, moved = resume(approved, {"nodes": place.driver.observe()})
+    assert moved == ()
+    assert sid("w3").key in {action.key for action in left.actions}
+    place.agents.silent.clear()
+    place.agents.kick()
+    assert apply(left, {"nodes": place.driver}, retry=HASTY).failed == ()
+    assert place.plan(mesh("w1", "w2", "w3")).actions == ()
+
+
+def test_what_was_asked_for_and_is_not_wanted_any_more_is_taken_back(place: Place) -> None:
+    assert place.apply(mesh("w1", "w2")).failed == ()
+    place.agents.silent.add("w3")
+    place.apply(mesh("w1", "w2", "w3"))
+    place.agents.silent.clear()
+    back = place.plan(mesh("w1", "w2"))
+    assert {(action.operation, action.key) for action in back.actions} >= {("delete", sid("w3").key)}
+    place.agents.kick()
+    assert apply(back, {"nodes": place.driver}, retry=HASTY).failed == ()
+    assert place.names("nodeoverlays") == ["w1", "w2"]
+
+
+def test_a_change_that_was_never_confirmed_is_asked_again_where_it_shall_be_as_before(place: Place) -> None:
+    first, second = mesh("w1"), [replace(sid("w1"), spec={"table": 7})]
+    assert place.apply(first).failed == ()
+    place.agents.silent.add("w1")
+    assert place.apply(second).failed
+    (action,) = place.plan(first).actions
+    assert (action.operation, action.reason) == (
+        "update",
+        "it was asked to change, which nobody has confirmed",
+    )
+    assert place.apply(first).failed  # it may have been changed meanwhile, so this is not known to be done
+    assert [action.key for action in place.plan(first).actions] == [sid("w1").key]
+    place.agents.silent.clear()
+    place.agents.kick()
+    until(lambda: place.plan(first).actions == ())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_a_node_that_fails_is_named_with_its_reason(place: Place) -> None:
+    place.agents.failing["w2"] = "VPP refused localsid fc00:2::4: no such table"
+    result = place.apply(mesh("w1", "w2"))
+    outcome = {each.action.key: each for each in result.outcomes}
+    assert outcome[sid("w2").key].message == "node w2: VPP refused localsid fc00:2::4: no such table"
+    assert outcome[sid("w1").key].status == "done"
+    assert outcome[way("w1", "w2")[0].key].status == "skipped"
+
+
+def test_a_silent_node_is_waited_for_more_briefly_the_second_time(place: Place) -> None:
+    place.agents.silent.add("w1")
+    place.driver.patience = Patience(quiet=2.5, failing=0.3)
+    spent = []
+    for wanted in (mesh("w1"), [replace(sid("w1"), spec={"table": 9})]):
+        begun = time.monotonic()
+        assert place.apply(wanted).failed
+        spent.append(time.monotonic() - begun)
+    assert spent[0] >= 2.5 > spent[1] >= 0.3
+
+
+def test_who_comes_late_writes_nothing_over_what_came_between(place: Place) -> None:
+    late = place.driver.stage(place.plan([sid("w1")]).actions)
+    place.driver.commit(place.driver.stage(place.plan([replace(sid("w1"), spec={"table": 2})]).actions))
+    with pytest.raises(TransientError, match="already exists"):
+        place.driver.commit(late)
+    assert place.driver.observe().resources[sid("w1").key].spec == {"table": 2}
+
+
+def test_nodes_of_other_clusters_are_left_alone(place: Place) -> None:
+    other = Overlay("other", lambda: connect_again(place.kube), SPACE, ("west",), IMPATIENT)
+    theirs = replace(sid("w9"), key=sid("w9").key._replace(scope="node/west/w9"))
+    assert apply(plan({"nodes": [theirs]}, {"nodes": other.observe()}, RULES), {"nodes": other}).failed == ()
+    assert dict(place.driver.observe().resources) == {}
+    with pytest.raises(PermanentError, match="exists and is not ours"):
+        place.driver.stage(place.plan([sid("w9")]).actions)
+    with pytest.raises(PermanentError, match="is of no cluster of target nodes"):
+        place.driver.stage(place.plan([theirs]).actions)
+    assert place.apply([sid("w1")]).failed == ()
+    assert len(place.kube.list(NODES, SPACE).items) == 2
+    other.close()
+
+
+def connect_again(kube: Kube) -> Kube:
+    settings = kubernetes.client.Configuration()
+    settings.host = kube.host
+    return Kube(kube.host, kubernetes.client.ApiClient(settings))
+
+
+def test_a_slice_that_is_lost_makes_the_reading_incomplete(place: Place) -> None:
+    assert place.apply(mesh(*[f"w{at}" for at in range(1, 13)])).failed == ()
+    (name, *_) = [name for body in place.kube.list(NODES, SPACE).items for name in body["spec"]["shared"]]
+    body = place.kube.get(SLICES, SPACE, name)
+    assert body
+    place.kube.delete(SLICES, SPACE, body)
+    seen = place.driver.observe()
+    assert not seen.complete
+    assert name in seen.why
+    assert all(action.operation != "delete" for action in place.plan(()).actions)
+    with pytest.raises(PermanentError, match="kubectl delete nodeoverlay w1"):
+        place.driver.stage(place.plan([replace(sid("w1"), spec={"table": 5})]).actions)
+
+
+def test_leases_of_different_clusters_are_different(place: Place) -> None:
+    assert place.driver.swap_lease(None, Lease("ann", 1.0, 1))
+    other = Overlay("other", lambda: connect_again(place.kube), SPACE, ("west",))
+    assert other.lease() is None
+    other.close()
+
+
+def test_a_server_that_is_away_is_told_in_words(tmp_path: Path) -> None:
+    config = stand_in.kubeconfig(tmp_path, "http://127.0.0.1:1")
+    driver = Overlay("nodes", lambda: connect(config), SPACE)
+    with pytest.raises(TransientError, match=r"the Kubernetes API at http://127.0.0.1:1 cannot be reached"):
+        driver.observe()
+    driver.close()

@@ -1,0 +1,270 @@
+"""What an agent reads of its NodeOverlay, when it is woken, and what it reports."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.agent.slice import Condition, NodeStatus
+from reconciler.drivers.base import PermanentError, TransientError
+from reconciler.kube import NODES, SLICES, Kube, connect
+from reconciler.overlay.encoding import encode
+from reconciler.overlay.objects import node_object, read_node, slice_object
+from reconciler.overlay.rows import NodeId, row_of
+from reconciler.overlay.source import KubernetesSource
+from renderers.resource import Key, Resource
+from tests.apiserver import real
+from tests.apiserver import server as stand_in
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DONE = Condition("Applied", True, "Done", "", NOW)
+COUNT = 12
+
+
+@dataclass
+class Site:
+    """A namespace, and a controller that writes what the nodes of a mesh hold."""
+
+    config: Path
+    space: str
+    kube: Kube
+    source: KubernetesSource
+
+    def write(self, nodes: int, node: str = "w1", **spec: Any) -> None:
+        held = {
+            NodeId("east", f"w{at}"): list(map(row_of, objects(f"w{at}", nodes, **spec)))
+            for at in range(1, nodes + 1)
+        }
+        encoded = encode(held)
+        for name, piece in encoded.slices.items():
+            if self.kube.get(SLICES, self.space, name) is None:
+                self.kube.create(SLICES, self.space, slice_object(name, piece))
+        body = self.kube.get(NODES, self.space, node)
+        seen = read_node(body) if body else None
+        new = node_object(NodeId("east", node), encoded.nodes[NodeId("east", node)], seen)
+        (self.kube.replace if seen else self.kube.create)(NODES, self.space, new)
+
+    def status(self) -> dict[str, Any]:
+        body = self.kube.get(NODES, self.space, "w1")
+        assert body
+        status: dict[str, Any] = body["status"]
+        return status
+
+
+def objects(node: str, count: int, **spec: Any) -> Sequence[Resource]:
+    scope = f"node/east/{node}"
+    return [
+        Resource(
+            Key("vpp", scope, "policy", f"cafe::{at}"),
+            {"bsid": f"cafe::{at}", "note": None, **spec},
+            f"Node/w{at}",
+        )
+        for at in range(1, count + 1)
+        if f"w{at}" != node
+    ]
+
+
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=real.MARKS)])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    def made(config: Path, space: str) -> Iterator[Site]:
+        kube = connect(config)
+        source = KubernetesSource(connect(config), space, "w1", 0.0)
+        yield Site(config, space, kube, source)
+        source.close()
+        kube.close()
+
+    if request.param == "real":
+        yield from made(real.shared(), real.new_namespace(tmp_path.name))
+    else:
+        with stand_in.running() as (_, server):
+            yield from made(stand_in.kubeconfig(tmp_path, server), "intentc-system")
+
+
+def test_a_slice_is_read_with_all_that_others_share(site: Site) -> None:
+    site.write(COUNT)
+    found = site.source.read()
+    assert {item.key: item for item in found.resources} == {item.key: item for item in objects("w1", COUNT)}
+    assert (found.revision, found.emptied) == ("generation 1", False)
+    assert site.source.read() is found
+
+
+def test_an_object_that_is_not_there_is_no_empty_slice(site: Site) -> None:
+    with pytest.raises(TransientError, match=f"there is no NodeOverlay w1 in namespace {site.space}"):
+        site.source.read()
+    site.write(1)
+    assert site.source.read().emptied
+
+
+def test_what_others_wrote_is_refused(site: Site) -> None:
+    spec = {"cluster": "east", "node": "w1", "digest": "0" * 32}
+    head = {"apiVersion": NODES.api, "kind": NODES.kind, "metadata": {"name": "w1"}}
+    site.kube.create(NODES, site.space, {**head, "spec": spec})
+    with pytest.raises(PermanentError, match="is none of ours"):
+        site.source.read()
+
+
+def test_a_node_of_another_cluster_is_refused(site: Site) -> None:
+    site.write(2)
+    other = KubernetesSource(connect(site.config), site.space, "west/w1")
+    with pytest.raises(PermanentError, match="of another cluster"):
+        other.read()
+    other.close()
+
+
+def test_what_was_tampered_with_is_refused(site: Site) -> None:
+    site.write(2)
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    body["spec"]["rows"] = []
+    site.kube.replace(NODES, site.space, body)
+    with pytest.raises(PermanentError, match="does not have the digest"):
+        site.source.read()
+
+
+def test_where_a_slice_is_not_there_nothing_is_read(site: Site) -> None:
+    site.write(COUNT)
+    for body in site.kube.list(SLICES, site.space).items:
+        site.kube.delete(SLICES, site.space, body)
+    with pytest.raises(TransientError, match="are not there"):
+        site.source.read()
+
+
+def test_a_wait_ends_when_the_slice_was_written_and_not_when_a_report_was(site: Site) -> None:
+    site.write(2)
+    site.source.read()
+    woken, begun = in_time(site, lambda: site.write(2, weight=7))
+    assert woken
+    assert begun < 5
+    assert site.source.read().resources[0].spec["weight"] == 7
+    woken, begun = in_time(site, lambda: site.source.report(status(site, "0" * 32)), 1.0)
+    assert not woken
+    assert begun >= 0.9
+
+
+def in_time(site: Site, do: Callable[[], None], seconds: float = 10.0) -> tuple[bool, float]:
+    timer = threading.Timer(0.2, do)
+    begun = time.monotonic()
+    timer.start()
+    try:
+        return site.source.wait(seconds), time.monotonic() - begun
+    finally:
+        timer.join()
+
+
+def test_a_wait_ends_when_the_source_is_closed(site: Site) -> None:
+    site.write(2)
+    site.source.read()
+    woken, seconds = in_time(site, site.source.close)
+    assert (woken, seconds < 5) == (False, True)
+
+
+def status(site: Site, applied: str = "", **fields: Any) -> NodeStatus:
+    digest = applied or site.source.read().digest
+    return replace(NodeStatus(digest, "generation 1", 2, (DONE,), "hm"), **fields)
+
+
+def test_a_report_is_the_status_of_the_object(site: Site) -> None:
+    site.write(2)
+    digest = site.source.read().digest
+    site.source.report(status(site))
+    assert site.status() == {
+        "applied": digest,
+        "revision": "generation 1",
+        "observedGeneration": 1,
+        "drift": 2,
+        "message": "hm",
+        "conditions": [
+            {
+                "type": "Applied",
+                "status": "True",
+                "reason": "Done",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T12:00:00Z",
+            }
+        ],
+    }
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    assert read_node(body).is_confirmed
+
+
+def test_the_same_is_not_reported_twice(site: Site) -> None:
+    site.write(2)
+    said = status(site)
+    site.source.report(said)
+    before = site.kube.get(NODES, site.space, "w1")
+    site.source.report(said)
+    site.source.report(replace(said))
+    assert site.kube.get(NODES, site.space, "w1") == before
+
+
+def test_reports_come_not_too_often(site: Site) -> None:
+    site.write(2)
+    site.source.often = 0.4
+    begun = time.monotonic()
+    for drift in range(4):
+        site.source.report(status(site, drift=drift))
+    assert time.monotonic() - begun < 0.3
+    for drift in range(4, 7):
+        site.source.report(status(site, drift=drift))
+    assert time.monotonic() - begun >= 3 * 0.4 - 0.2
+    assert site.status()["drift"] == 6
+
+
+def test_what_is_written_anew_and_is_the_same_is_confirmed_anew(site: Site) -> None:
+    site.write(2)
+    first = site.source.read()
+    site.source.report(status(site))
+    site.write(2, weight=7)
+    site.write(2)
+    again = site.source.read()
+    assert (again.digest, again.revision) == (first.digest, "generation 3")
+    site.source.wait(1.0)  # the agent sees nothing new, and says nothing
+    assert site.status()["observedGeneration"] == 3
+
+
+def test_a_watch_that_was_too_far_behind_leads_to_a_new_reading(tmp_path: Path) -> None:
+    with stand_in.running() as (world, server):
+        config = stand_in.kubeconfig(tmp_path, server)
+        site = Site(
+            config,
+            "intentc-system",
+            connect(config),
+            KubernetesSource(connect(config), "intentc-system", "w1"),
+        )
+        site.write(2)
+        site.source.read()
+        site.write(2, weight=3)
+        world.compact()
+        assert site.source.wait(5.0)
+        assert site.source.read().resources[0].spec["weight"] == 3
+        site.source.close()
+        site.kube.close()
+
+
+def test_a_server_that_goes_away_is_told_and_comes_back(tmp_path: Path) -> None:
+    with stand_in.running() as (_, server):
+        config = stand_in.kubeconfig(tmp_path, server)
+        site = Site(
+            config,
+            "intentc-system",
+            connect(config),
+            KubernetesSource(connect(config), "intentc-system", "w1"),
+        )
+        site.write(2)
+        found = site.source.read()
+    for ask in (site.source.read, lambda: site.source.wait(5.0)):
+        with pytest.raises(TransientError, match="cannot be reached"):
+            ask()
+    with stand_in.running(int(server.rpartition(":")[2])) as _:
+        site.write(2)
+        assert site.source.read().digest == found.digest
+    site.source.close()
+    site.kube.close()
