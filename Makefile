@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers golden docs bench bench-rivals fuzz merges influence wheel lock clean .venv
+.PHONY: help demo test check lint types layers golden docs bench bench-rivals fuzz lab lab-loss merges influence vpp-campaign wheel lock clean .venv
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,11 +49,24 @@ fuzz: .venv-fuzz/.done ## fuzz every reader of files, FUZZ_SECONDS each; see doc
 		.venv-fuzz/bin/python -m fuzz $$target $(FUZZ_SECONDS) .fuzz || exit 1; \
 	done
 
+lab: .venv/.runtime ## two data centres in network namespaces, with real packets; needs root (docs/lab.md)
+	@$(BIN)/python -m lab
+
+lab-loss: .venv/.runtime ## change a policy 100 times under a million numbered packets, on Linux and on VPP; needs root
+	@$(BIN)/python -m lab loss
+	@$(BIN)/python -m lab loss-vpp
+
 merges: .venv/.dev ## merge 1,000 random pairs of branches, and count what became of the ledger
 	INTENTC_MERGES=1000 $(BIN)/python -m pytest -q tests/properties/test_merge.py
 
 influence: .venv/.dev ## mutate every field of intent, and look up the origins of what changes
 	INTENTC_INFLUENCE=1 $(BIN)/python -m pytest -q -s tests/properties/test_influence.py
+
+VPP_OPERATIONS ?= 100000
+
+vpp-campaign: .venv/.dev ## random worlds on the stand-in VPP, and where there is one, a tenth as many on a real VPP
+	INTENTC_VPP_OPERATIONS=$(VPP_OPERATIONS) $(BIN)/python -m pytest -q -s -rs tests/properties/test_vpp_machine.py
+	INTENTC_VPP_REQUESTS=$$(($(VPP_OPERATIONS) / 10)) $(BIN)/python -m pytest -q -s -rs tests/real/test_vppd_at_random.py
 
 wheel: .venv/.dev ## build dist/intentc-*.whl
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .

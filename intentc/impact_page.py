@@ -13,6 +13,7 @@ from renderers.rules import VIEW, Effect, Operation
 
 _FAMILIES: Final = {
     "vpp": "VPP on nodes",
+    "linux": "Linux as the data plane of nodes",
     "kubernetes": "Kubernetes objects",
     "srpolicy": "SR policies announced over BGP",
     "cni": "CNI configuration of nodes",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from intent import documents
 from intentc.cache import remembering
+from intentc.service import user
 from intentc.session import Session
 from reconciler.drivers import layout
 from reconciler.drivers.base import DriverError
@@ -44,13 +45,3 @@ def applier(root: Path, work: Work) -> Applier:
 
     holder = here(f"{user()}@{socket.gethostname()}")
     return Applier(holder, journals(root, os.environ), redact=work.redact)
-
-
-def user() -> str:
-    """Return the name of who runs this."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        return f"user {os.getuid()}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, groupby
+from operator import is_
 from threading import Lock
 from typing import Final
 
@@ -245,14 +246,18 @@ class _Part:
         outcomes = self.driver.commit(batch)
         _must_be_of([outcome.action for outcome in outcomes], actions)
         guard.check(target)
-        if silent := len(actions) - len({outcome.action.id for outcome in outcomes}):
+        found = {outcome.action.id: outcome for outcome in outcomes}
+        if silent := len(actions) - len(found):
             raise ValueError(f"no word about {silent} of {len(actions)} objects")
-        differing = frozenset(self.driver.verify(batch))
-        return {outcome.action.id: _checked(outcome, differing) for outcome in outcomes}
+        if differing := frozenset(self.driver.verify(batch)):
+            return {name: _checked(outcome, differing) for name, outcome in found.items()}
+        return found
 
 
-def _must_be_of(touched: Iterable[Action], actions: Iterable[Action]) -> None:
+def _must_be_of(touched: Sequence[Action], actions: Sequence[Action]) -> None:
     """Raise Overreach where something else is touched than the plan says."""
+    if len(touched) == len(actions) and all(map(is_, touched, actions)):
+        return
     listed = {action.id: action for action in actions}
     for action in touched:
         known = listed.get(action.id)
@@ -263,7 +268,7 @@ def _must_be_of(touched: Iterable[Action], actions: Iterable[Action]) -> None:
             )
 
 
-def _blockers(actions: Sequence[Action]) -> dict[Id, list[Id]]:
+def _blockers(actions: Sequence[Action]) -> dict[Id, Sequence[Id]]:
     """Say for each action which others must be done first.
 
     What makes an object waits for what makes the objects it needs; what deletes one waits for what ends their
@@ -277,15 +282,19 @@ def _blockers(actions: Sequence[Action]) -> dict[Id, list[Id]]:
         if action.before is not None:
             for need in action.before.needs:
                 users[need].append(action.id)
-    return {
-        action.id: [blocker for need in action.after.needs for blocker in _near(makers[need], action.target)]
-        if action.after is not None
-        else _near(users[action.key], action.target)
-        for action in actions
-    }
+    found: dict[Id, Sequence[Id]] = {}
+    for action in actions:
+        if action.after is None:
+            found[action.id] = _near(users.get(action.key, ()), action.target)
+        else:
+            several = [makers[need] for need in action.after.needs if need in makers]
+            found[action.id] = [blocker for ids in several for blocker in _near(ids, action.target)]
+    return found
 
 
-def _near(ids: list[Id], target: str) -> list[Id]:
+def _near(ids: Sequence[Id], target: str) -> Sequence[Id]:
+    if len(ids) <= 1:
+        return ids
     here = {key for name, key in ids if name == target}
     return [(name, key) for name, key in ids if name == target or key not in here]
 

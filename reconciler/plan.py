@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, Final, NamedTuple, get_args
 
@@ -35,6 +35,9 @@ class Observation:
     """What stood in the way of a complete reading."""
     keeps_protection: bool = True
     """Whether the target remembers which objects are protected; if not, only intent tells."""
+    pending: Mapping[Key, Resource | None] = field(default_factory=dict)
+    """What was asked for (None: that it goes) and never confirmed, where others do the work; `resources` has
+    what was confirmed last."""
 
     def like(self, one: Resource | None, other: Resource | None) -> bool:
         """Say whether two states of an object are the same to this target."""
@@ -59,6 +62,15 @@ class Action:
     """For people; nothing is decided by it."""
     impact: Impact
     """What it does to traffic."""
+    key: Key = field(init=False, repr=False, compare=False)
+    """The target's own identity of the object; kept, since an apply asks for it some twenty times."""
+    id: tuple[str, Key] = field(init=False, repr=False, compare=False)
+    """What tells the actions of one plan apart."""
+
+    def __post_init__(self) -> None:
+        key = self.resource.key
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "id", (self.target, key))
 
     @property
     def resource(self) -> Resource:
@@ -67,16 +79,6 @@ class Action:
         if resource is None:
             raise ValueError("an action has a before or an after")
         return resource
-
-    @property
-    def key(self) -> Key:
-        """The target's own identity of the object."""
-        return self.resource.key
-
-    @property
-    def id(self) -> tuple[str, Key]:
-        """What tells the actions of one plan apart."""
-        return self.target, self.key
 
     @property
     def subject(self) -> str:
@@ -167,8 +169,11 @@ def diff(
         elif not observed.like(before, after):
             operation, why = _change(before, after, rules)
             act(operation, before, after, why)
+        elif key in observed.pending:
+            act("update", before, after, _Why("it was asked to change, which nobody has confirmed"))
     if observed.complete:
-        for key, before in observed.resources.items():
+        asked = {key: resource for key, resource in observed.pending.items() if resource is not None}
+        for key, before in {**asked, **observed.resources}.items():
             if key not in wanted:
                 act("delete", before, None, _Why("nothing asks for it any more"))
     return sorted(actions, key=_order)
@@ -190,11 +195,19 @@ def resume(approved: Plan, observed: Mapping[str, Observation]) -> tuple[Plan, t
         seen = observed[action.target]
         now = seen.resources.get(action.key)
         unsure = now is None and not seen.complete and action.before is not None
-        if not unsure and seen.like(now, action.after):
+        asked = action.key in seen.pending
+        if not unsure and not asked and seen.like(now, action.after):
             continue
-        (left if not unsure and seen.like(now, action.before) else moved).append(action)
+        known = seen.like(now, action.before) or (asked and _is_between(action, now, seen))
+        (left if not unsure and known else moved).append(action)
     done = _standing(approved.actions) - _standing(left) - _standing(moved)
     return Plan(tuple(left), approved.unchanged + done), tuple(moved)
+
+
+def _is_between(action: Action, now: Resource | None, seen: Observation) -> bool:
+    """Say whether an unconfirmed object may be as an action found it, or as it makes it."""
+    asked = seen.pending[action.key]
+    return seen.like(now, action.after) or seen.like(asked, action.before)
 
 
 def in_order(actions: Iterable[Action]) -> tuple[Action, ...]:

@@ -53,7 +53,8 @@ def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | N
     secret = any(holds_secret(intent.spec) for intent in repository.intents)
     searched = chain.from_iterable(desired.values()) if secret else ()
     redact = redactor(known_values(searched, finder(root)))
-    drivers, observed = observe(targets, root, redact, memory)
+    scopes = {target.name: _scope(target, graph) for target in targets}
+    drivers, observed = observe(targets, root, redact, memory, scopes)
     for name, driver in drivers.items():
         if driver.vault:
             desired[name] = list(map(driver.vault.seal, desired[name]))
@@ -65,7 +66,9 @@ def take_up(approved: Plan, targets: Iterable[Target], root: Path) -> tuple[Work
     wanted = {action.target for action in approved.actions}
     resources = (side for action in approved.actions for side in (action.before, action.after) if side)
     redact = redactor(known_values(resources, finder(root)))
-    drivers, observed = observe([target for target in targets if target.name in wanted], root, redact)
+    scopes = {action.target: action.key.scope for action in approved.actions}
+    several = [target for target in targets if target.name in wanted]
+    drivers, observed = observe(several, root, redact, scopes=scopes)
     left, moved = resume(approved, observed)
     return Work(left, drivers, observed, redact=redact), moved
 
@@ -95,13 +98,25 @@ def otherwise(work: Work, repository: Repository, graph: Graph) -> Iterator[tupl
 
 
 def observe(
-    targets: Iterable[Target], root: Path, redact: Redact, memory: Memory | None = None
+    targets: Iterable[Target],
+    root: Path,
+    redact: Redact,
+    memory: Memory | None = None,
+    scopes: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Driver], dict[str, Observation]]:
     """Open and read every target; from now on no secret is in what it says."""
+    scope_of = scopes or {}
     drivers: dict[str, Driver] = {
-        target.name: Discreet(open_driver(target, root, memory), redact) for target in targets
+        target.name: Discreet(open_driver(target, root, memory, scope_of.get(target.name, "")), redact)
+        for target in targets
     }
     return drivers, {name: driver.observe() for name, driver in drivers.items()}
+
+
+def _scope(target: Target, graph: Graph) -> str:
+    """Return the scope of the node that a target is; empty where it is none, or intent does not have it."""
+    names = (str(scope) for scope in graph.scopes if scope.kind == "node")
+    return next((name for name in names if name.rpartition("/")[2] == target.node), "")
 
 
 def protect(repository: Repository, resources: Iterable[Resource]) -> Iterable[Resource]:

@@ -26,9 +26,10 @@ def takes(target: Target, key: Key) -> bool:
 def route(
     targets: Sequence[Target], resources: Iterable[Resource]
 ) -> tuple[dict[str, list[Resource]], list[Resource]]:
-    """Return the resources of each target, and those that no target takes."""
+    """Return the resources of each target, and those that no target takes; only folders take views."""
     taken: dict[str, list[Resource]] = {target.name: [] for target in targets}
     left: list[Resource] = []
+    folders = {target.name for target in targets if target.type == "directory"}
     known: dict[tuple[str, str], list[str]] = {}
     for resource in resources:
         key = resource.key
@@ -37,7 +38,8 @@ def route(
             names = [target.name for target in targets if takes(target, key)]
             known[key.family, key.scope] = names
         for name in names:
-            taken[name].append(resource)
+            if name in folders or not resource.view:
+                taken[name].append(resource)
         if not names:
             left.append(resource)
     return taken, left

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from compiler.graph import Element, Graph, Scope, ScopeKind
-from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, vpp
+from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, linux, srpolicy, vpp
 from renderers.effects import EFFECTS
 from renderers.resource import Resource
 from renderers.rules import Rules
@@ -21,12 +21,12 @@ Renderer = Callable[[Scope, tuple[Element, ...]], Iterator[Resource]]
 RENDERERS: Final[dict[ScopeKind, tuple[Renderer, ...]]] = {
     "router": (frr_static.render,),
     "fabric": (fabric.render, apstra.render, frr.render),
-    "node": (vpp.render, cni.render),
-    "cluster": (calico_vpp.render, cni.render),
+    "node": (vpp.render, linux.render, cni.render),
+    "cluster": (calico_vpp.render, srpolicy.render, cni.render),
 }
 """Which renderers read which scopes."""
 
-_MODULES: Final = (apstra, calico_vpp, cni, fabric, frr, frr_static, vpp)
+_MODULES: Final = (apstra, calico_vpp, cni, fabric, frr, frr_static, linux, srpolicy, vpp)
 
 RULES: Final = Rules(
     needs={name: needs for module in _MODULES for name, needs in module.NEEDS.items()},

@@ -187,7 +187,7 @@ def _conflist(scope: Scope, element: NodeConflist) -> Resource:
     """Return the CNI configuration list of a network on one node."""
     plugin: dict[str, Any] = {"type": "ptp", "ipMasq": False}
     if element.bridge is not None:
-        plugin = {"type": "bridge", "bridge": element.bridge, "isGateway": True, "ipMasq": False}
+        plugin = {"type": "bridge", "bridge": element.bridge, "isGateway": element.gateway, "ipMasq": False}
     if element.mtu is not None:
         plugin["mtu"] = element.mtu
     own = {str(item.block) for item in element.blocks}

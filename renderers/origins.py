@@ -19,6 +19,15 @@ def renamed(origins: Sequence[Origin], names: Mapping[str, tuple[str, ...]]) -> 
     return LazyOrigins(partial(_renamed, origins, names))
 
 
+def moved(origins: Sequence[Origin], places: Mapping[str, str]) -> Sequence[Origin]:
+    """Return origins with some fields under another path; all others stay."""
+    if all(old == new for old, new in places.items()):
+        return origins
+    return LazyOrigins(
+        lambda: (origin._replace(field=places.get(origin.field, origin.field)) for origin in origins)
+    )
+
+
 def only(origins: Sequence[Origin], fields: Collection[str]) -> Sequence[Origin]:
     """Return those origins that speak of one of some fields."""
     return LazyOrigins(lambda: (origin for origin in origins if origin.field in fields))

@@ -62,6 +62,40 @@ VIA_BOTH = """
         - {segments: [{router: p1, link: p1-p2}]}
 """
 
+SQUARE = """kind: Underlay
+metadata: {name: core}
+spec:
+  affinities: [fast, bulk]
+  srlgs: [north, south]
+  routers:
+    - {name: p1, loopback: "fd00:0:1::1", locator: "fcbb:0:1::/48"}
+    - {name: p2, loopback: "fd00:0:2::1", locator: "fcbb:0:2::/48"}
+    - {name: p3, loopback: "fd00:0:3::1", locator: "fcbb:0:3::/48"}
+    - {name: p4, loopback: "fd00:0:4::1", locator: "fcbb:0:4::/48"}
+  links:
+    - name: p1-p3
+      latency: 5ms
+      srlgs: [north]
+      affinities: [bulk]
+      ends: [{at: p1, endXSid: "fcbb:0:1::e3"}, {at: p3}]
+    - name: p1-p4
+      igpMetric: 20
+      latency: 1ms
+      srlgs: [south]
+      affinities: [fast]
+      ends: [{at: p1}, {at: p4}]
+    - {name: p2-p3, latency: 5ms, srlgs: [north], affinities: [bulk], ends: [{at: p3}, {at: p2}]}
+    - {name: p2-p4, latency: 1ms, srlgs: [south], affinities: [fast], ends: [{at: p4}, {at: p2}]}
+"""
+"""From p1 to p2 over p3, which the IGP takes, or over p4, which is faster."""
+ALL_UP = "kind: Facts\nmetadata: {name: links}\nspec: {links: [{link: p1-p3, state: up}]}\n"
+
+
+def computed(objective: str = "latency", constraints: str = "", more: str = "") -> str:
+    """Return a candidate path that is computed, and what stands behind it."""
+    said = f"objective: {objective}, constraints: {{{constraints}}}"
+    return f"\n    - {{name: best, preference: 200, dynamic: {{{said}}}}}\n{more}"
+
 
 def node(number: int, cluster: str = "edge", more: str = "") -> str:
     """Return worker w1, w2 …; odd ones hang off p1 in dc1, even ones off p2 in dc2."""

@@ -50,6 +50,9 @@ spec:
   namespaces: [{name: apps}]
 """
 MESHED: Final = overlays.CLUSTER.replace('"cafe:1::/112"', '"cafe:1::/112", mesh: wan')
+REFLECTED: Final = overlays.CLUSTER.replace(
+    "controlPlane: kubernetes", 'controlPlane: bgp\n  bgp: {injector: "fd22::ffff", injection: reflected}'
+)
 AGENT: Final = """kind: Cluster
 metadata: {name: core}
 spec:
@@ -144,7 +147,48 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
             steer="{pods: [], networks: [n1], prefixes: [10.99.0.0/16]}", endpoints="{nodes: {names: [m1]}}"
         ),
     ),
+    "te": (
+        overlays.SQUARE,
+        *(overlays.node(number) for number in (1, 2, 3)),
+        overlays.CLUSTER,
+        overlays.ALL_UP,
+        overlays.policy(overlays.computed("igp"), steer="{pods: [ipv4]}"),
+        overlays.policy(
+            overlays.computed(
+                "latency",
+                "includeAny: [fast], excludeSrlgs: [north], maxSids: 3, disjointFrom: te, disjointness: node",
+                "    - {name: spare, explicit: [{segments: [{router: p4}]}]}\n",
+            ),
+            name="tf",
+            steer="{pods: [ipv6]}",
+        ),
+    ),
+    "sites": (
+        overlays.SQUARE,
+        *map(overlays.node, (1, 2)),
+        overlays.node(5).replace("router: p1", "router: p4"),
+        overlays.CLUSTER,
+        overlays.ALL_UP.replace("up", "down").replace("p1-p3", "p2-p3"),
+        overlays.policy(overlays.computed("latency", "includeAny: [fast]")),
+        overlays.policy(
+            overlays.computed(
+                "te",
+                "excludeRouters: [p4]",
+                "    - {name: spare, preference: 300, explicit: [{segments: [{router: p3}]}]}\n",
+            ),
+            name="tf",
+            headends="{sites: [dc2]}",
+            endpoints="{sites: [dc1]}",
+        ),
+    ),
     "calico": (*overlays.CALICO_BASE, overlays.policy()),
+    "announced": (
+        overlays.UNDERLAY,
+        *(overlays.node(number, more=f"  ipv4: 192.0.2.{number}\n") for number in (1, 2, 3)),
+        REFLECTED,
+        overlays.network("n1", "10.1.0.0/16"),
+        overlays.policy(steer="{networks: [n1]}"),
+    ),
     "agents": (
         overlays.UNDERLAY,
         *map(overlays.calico_node, (1, 2)),

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
-import re
 import shlex
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from posixpath import normpath
 from threading import Event as Flag
-from typing import Final
 
-from intentc.work import user
+from intentc.service import Taken, alone, commit, folder, place, seconds, user
 from reconciler.apply import Event
 from reconciler.execute import Applier
 from reconciler.git import GitError
 from reconciler.gitops.bring import Means, Stopping
 from reconciler.gitops.clone import clone_of
-from reconciler.gitops.commit import Terms, place_of
-from reconciler.gitops.health import Health, Metrics, Pulse
+from reconciler.gitops.commit import Terms
+from reconciler.gitops.health import Metrics, pages
 from reconciler.gitops.loop import Loop
-from reconciler.gitops.report import Log, Reporter
+from reconciler.gitops.report import Reporter
 from reconciler.gitops.turn import Settings, Turn, World
+from reconciler.health import Health, Pulse
 from reconciler.lease import here
 from reconciler.retry import Retry
-
-_HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+from reconciler.telling import Log, place_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,57 +36,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--remote", required=True, metavar="URL", help="git remote: https, ssh, or a path")
     add("--branch", default="main", help="branch to follow (default: main)")
     add("--state", required=True, type=Path, metavar="DIR", help="folder for the clone, state and journals")
-    add("--folder", type=_folder, default="", metavar="DIR", help="where intentc.yaml lies in the repository")
+    add("--folder", type=folder, default="", metavar="DIR", help="where intentc.yaml lies in the repository")
     add(
         "--target-root",
         type=Path,
         metavar="DIR",
         help="paths of targets start here (default: STATE/targets)",
     )
-    add("--interval", type=_seconds, default=30.0, metavar="S", help="look at the remote so often")
-    add("--drift-interval", type=_seconds, default=300.0, metavar="S", help="look at the targets so often")
+    add("--interval", type=seconds, default=30.0, metavar="S", help="look at the remote so often")
+    add("--drift-interval", type=seconds, default=300.0, metavar="S", help="look at the targets so often")
     add("--drift", choices=("correct", "report"), default="correct", help="what to do about drift")
-    add("--trust", type=_commit, metavar="COMMIT", help="the first commit must follow this one")
-    add("--accept-rewrite", type=_commit, metavar="COMMIT", help="this head may rewrite history")
+    add("--trust", type=commit, metavar="COMMIT", help="the first commit must follow this one")
+    add("--accept-rewrite", type=commit, metavar="COMMIT", help="this head may rewrite history")
     add("--notify", type=shlex.split, default=[], metavar="COMMAND", help="run this for each event")
     add("--status", type=Path, metavar="FILE", help="status file (default: status.json in --state)")
     add("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
-    add("--listen", type=_place, metavar="HOST:PORT", help="serve /livez, /readyz and /metrics here")
-    add("--stuck-after", type=_seconds, default=900.0, metavar="S", help="not alive after so long a silence")
+    add("--listen", type=place, metavar="HOST:PORT", help="serve /livez, /readyz and /metrics here")
+    add("--stuck-after", type=seconds, default=900.0, metavar="S", help="not alive after so long a silence")
     add("--once", action="store_true", help="one turn only (exit code 1: something is wrong, 2: drift)")
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e7:  # noqa: PLR2004 -- some months; refuses inf and nan as well
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return number
-
-
-def _folder(text: str) -> str:
-    """Return a folder as git names it; empty for the top."""
-    folder = normpath(text.strip("/") or ".")
-    if folder.split("/")[0] == "..":
-        raise argparse.ArgumentTypeError(f"{text!r} is no folder inside the repository")
-    return "" if folder == "." else folder
-
-
-def _commit(text: str) -> str:
-    if not _HASH.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no full hash of a commit, as `git rev-parse` prints it"
-        )
-    return text
-
-
-def _place(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 -- the largest port
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,30 +61,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         options.state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            stack.enter_context(_alone(options.state))
+            stack.enter_context(alone(options.state, "run"))
             return _Process(options, stack).run(once=options.once)
-    except (GitError, OSError, _Taken) as error:
+    except (GitError, OSError, Taken) as error:
         sys.stderr.write(f"intentc: {error}\n")
         return 1
-
-
-class _Taken(Exception):  # noqa: N818 -- somebody else is at it, which is no error of the program
-    """The state folder belongs to another process."""
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Hold the state folder; the system lets go of it when the process ends, however it does."""
-    handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise _Taken(f"another intentc run is at work in {state}; give each its own --state") from error
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 @dataclass(slots=True)
@@ -153,7 +95,7 @@ class _Process:
         self.metrics: Metrics | None = None
         if options.listen:
             self.metrics = Metrics(time.time)
-            health = Health(options.listen, self.pulse, self.metrics)
+            health = Health(options.listen, pages(self.pulse, self.metrics))
             stack.callback(health.close)
             self.log("info", f"health at http://{options.listen[0]}:{health.port}/livez")
         holder = here(f"{user()}@{socket.gethostname()}")
@@ -209,7 +151,6 @@ class _Process:
         except Exception as error:  # noqa: BLE001 -- nothing may end the loop; liveness tells if it goes on
             self.log("error", place_of(error))
             return None
-        self.pulse.ready = bool(turn.state.applied)
         self.pulse.beat(self.interval)
         return turn
 

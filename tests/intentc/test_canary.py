@@ -14,8 +14,10 @@ from urllib.parse import quote
 import pytest
 
 from intentc.cli import COMMANDS, run
+from reconciler.agent.dataplane import Vpp
 from reconciler.drivers.base import Batch, Observation, Outcome, PermanentError, TransientError
 from reconciler.drivers.directory import Directory
+from reconciler.drivers.simulator import Simulator
 from reconciler.retry import Retry
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "upf-sriov"
@@ -38,7 +40,27 @@ CALLS: Final[dict[str, list[list[str]]]] = {
         ["run", "--remote", ".", "--state", "loop", "--once", "--log", form, "--notify", "true"]
         for form in ("text", "json")
     ],
+    "agent": [
+        [
+            *[
+                "agent",
+                "--once",
+                "--node",
+                "upf-1",
+                "--from",
+                "git+.",
+                "--vpp",
+                "x",
+                "--status",
+                "agent.json",
+                "--log",
+            ],
+            form,
+        ]
+        for form in ("text", "json")
+    ],
     "render": [["render"], ["render", "--out", "out"]],
+    "facts": [["facts", "show"], ["facts", "show", "--format", "json"]],
     "ledger": [["ledger", "show"], ["ledger", "update"], ["ledger", "gc"]],
     "explain": [
         ["explain", "ExternalConnection/internet"],
@@ -58,6 +80,8 @@ def repository(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("INTENTC_CACHE")
+    monkeypatch.setattr(Vpp, "probe", lambda _: "one")
+    monkeypatch.setattr(Vpp, "open", lambda *_: Simulator())
     git("init", "--quiet", "--initial-branch", "main")
     commit()
     reference = "env: BGP"

@@ -26,7 +26,7 @@ def test_nothing_differs(repository: Path, capsys: Capture) -> None:
     fill(repository, CASES / "node-added" / "old")
     assert run(["diff"]) == 0
     out = capsys.readouterr().out
-    assert "nothing to change; 22 unchanged" in out
+    assert "nothing to change; 32 unchanged" in out
     for form in ("json", "markdown", "html"):
         assert run(["diff", "--format", form]) == 0
         assert capsys.readouterr().out
@@ -40,9 +40,9 @@ def test_one_and_two_revisions(repository: Path, capsys: Capture) -> None:
     assert "HEAD~1 (" in one
     assert "→ the work tree" in one
     assert run(["diff", "HEAD~1", "HEAD"]) == 2
-    assert "17 to create" in capsys.readouterr().out
+    assert "22 to create" in capsys.readouterr().out
     assert run(["diff", "HEAD", "HEAD~1"]) == 2
-    assert "17 to delete" in capsys.readouterr().out
+    assert "22 to delete" in capsys.readouterr().out
 
 
 def test_two_revisions_do_not_look_at_the_work_tree(repository: Path) -> None:
@@ -169,7 +169,7 @@ def test_from_the_merge_base_only_the_own_changes_show(capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "merge base of main and HEAD (" in out
     assert "stale" not in out
-    assert "17 to create (17 hitless)" in out
+    assert "22 to create (22 hitless)" in out
 
 
 def test_the_merge_base_stands_before_files_by_its_hash(parted: Path, capsys: Capture) -> None:

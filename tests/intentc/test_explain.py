@@ -273,3 +273,55 @@ def test_a_saved_plan_explains_its_actions(
     assert run(["explain", "nobody", "--plan", "plan.json"]) == 1
     assert "does nothing to, or because of, 'nobody'" in capsys.readouterr().err
     assert run(["explain", "n4", "--plan", "nowhere.json"]) == 1
+
+
+def test_a_policy_is_explained_hop_by_hop(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not (example / "intent/policies.yaml").exists():
+        assert run(["explain", "policy", "east-to-west"]) == 1
+        assert "no SRv6Policy is called 'east-to-west'" in capsys.readouterr().err
+        return
+    assert run(["explain", "policy", "east-to-west"]) == 0
+    text = capsys.readouterr().out
+    assert "a1 ─a1-p1→ p1 ─p1-p3→ p3 ─p3-a2→ a2" in text
+    assert "split (explicit, preference 200): in use" in text
+    assert "bulk (dynamic, igp, preference 100): valid\n      preference 100 is lower than 200" in text
+    assert "a1 ⇉ a2 (over a1-p2, p2-p4-a, p2-p4-b, p4-a2)" in text
+    assert run(["explain", "policy", "east-to-west", "--format", "json"]) == 0
+    (pair,) = json.loads(capsys.readouterr().out)["pairs"]
+    split, bulk = pair["candidates"]
+    assert [item["latency"] for item in split["lists"]] == [2100, 6100]
+    assert bulk["lists"][0]["sids"] == [{"sid": "fcbb:0:2:e::b", "router": "p2", "link": "p2-p4-b"}]
+    assert pair["default"]["latency"] == [5100, 6100]
+
+
+def test_a_computed_path_says_what_it_gives_up_and_why_it_is_not_there(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = example / "intent/policies.yaml"
+    if not file.exists():
+        return
+    text = file.read_text()
+    file.write_text(text.replace("preference: 100", "preference: 300"))
+    assert run(["explain", "policy", "east-to-west"]) == 0
+    out = capsys.readouterr().out
+    assert "bulk (dynamic, igp, preference 300): in use" in out
+    file.write_text(text.replace("excludeAny: [fast]", "excludeAny: [fast, bulk]"))
+    assert run(["explain", "policy", "east-to-west"]) == 0
+    out = capsys.readouterr().out
+    assert "bulk (dynamic, igp, preference 100): not valid" in out
+    assert "there would be one without excludeAny bulk, fast, over" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["policy", "east-to-wst"], "did you mean 'east-to-west'?"),
+        (["Cluster/edge", "east-to-west"], "only a policy has a name behind it, not 'Cluster/edge'"),
+    ],
+)
+def test_a_wrong_question_about_a_policy_is_answered(
+    words: list[str], why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLES / "two-datacentres")
+    assert run(["explain", *words]) == 1
+    assert why in capsys.readouterr().err

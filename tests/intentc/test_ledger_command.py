@@ -124,8 +124,10 @@ def test_nothing_is_written_over_a_ledger_that_cannot_be_read(
 def test_no_other_command_writes_the_ledger(root: Path, command: str) -> None:
     words = {
         "graph": ["--out", str(root / "picture.svg")],
+        "facts": ["show"],
         "render": ["--out", str(root / "out")],
         "run": ["--remote", str(root), "--state", str(root / "state"), "--once"],
+        "agent": [*["--node", "w1", "--once", "--from"], f"git+{root}", "--state", str(root / "agent")],
     }
     try:
         run(["-C", str(root), command, *words.get(command, [])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from intentc.cli import run
 from intentc.commands import run as command
 from reconciler.drivers.directory import Directory
-from reconciler.gitops.health import Metrics, Pulse
+from reconciler.health import Page
 from reconciler.retry import Retry
 from tests.intentc.test_canary import FAILURES, SECRET, Failure, failed, repository, search
 
@@ -32,11 +33,11 @@ class Reading:
     port = 0
     figures = io.StringIO()
 
-    def __init__(self, _: tuple[str, int], __: Pulse, metrics: Metrics) -> None:
-        self.metrics = metrics
+    def __init__(self, _: tuple[str, int], pages: Mapping[str, Page]) -> None:
+        self.pages = pages
 
     def close(self) -> None:
-        self.figures.write(self.metrics.text()[0].decode())
+        self.figures.write(self.pages["/metrics"]().body.decode())
 
 
 @pytest.fixture

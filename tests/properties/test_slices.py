@@ -98,8 +98,10 @@ def test_the_order_of_documents_changes_nothing(texts: list[str], chance: random
 def test_what_is_steered_has_its_policy_and_its_table(texts: list[str]) -> None:
     graph = build(*texts).compiled.graph
     assert graph is not None
+    everywhere = {item.key for item in render(graph)}
     for scope in graph.scopes:
         found = list(render(graph, [scope]))
+        assert {need for item in found for need in item.needs} <= everywhere
         keys = [item.key for item in found]
         assert len(keys) == len(set(keys))
-        assert {need for item in found for need in item.needs} <= set(keys)
+        assert {need for item in found for need in item.needs if need.scope == str(scope)} <= set(keys)

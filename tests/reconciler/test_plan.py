@@ -268,3 +268,47 @@ def test_impacts_are_summed_up() -> None:
         {"t": [thing("vrf", "2", a=2), thing("vrf", "3"), thing("x", "4", view=True)]}, {"t": observed}
     )
     assert found.impacts == {"hitless": 1, "brief loss": 1, "destroy": 1}
+
+
+def between(confirmed: dict[str, int], asked: dict[str, int | None]) -> Observation:
+    """Return what a target shows that was asked for something, and has not confirmed it."""
+    held = [thing("vrf", name, table=table) for name, table in confirmed.items()]
+    pending = {
+        thing("vrf", name).key: None if table is None else thing("vrf", name, table=table)
+        for name, table in asked.items()
+    }
+    return replace(seen(*held), pending=pending)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "asked", "wanted", "operations"),
+    [
+        ({}, {"1": 7}, {"1": 7}, ["create"]),
+        ({}, {"1": 7}, {}, ["delete"]),
+        ({"1": 7}, {"1": 8}, {"1": 8}, ["update"]),
+        ({"1": 7}, {"1": 8}, {"1": 7}, ["update"]),
+        ({"1": 7}, {"1": 8}, {}, ["delete"]),
+        ({"1": 7}, {"1": None}, {}, ["delete"]),
+        ({"1": 7}, {"1": None}, {"1": 7}, ["update"]),
+        ({"1": 7, "2": 9}, {"1": 8}, {"1": 7, "2": 9}, ["update"]),
+    ],
+)
+def test_what_was_asked_for_and_not_confirmed_is_never_taken_for_done(
+    confirmed: dict[str, int], asked: dict[str, int | None], wanted: dict[str, int], operations: list[str]
+) -> None:
+    desired = [thing("vrf", name, table=table) for name, table in wanted.items()]
+    found = between(confirmed, asked)
+    made = plan({"t": desired}, {"t": found})
+    assert [action.operation for action in made.actions] == operations
+    left, moved = resume(made, {"t": found})
+    assert (left.actions, moved) == (made.actions, ())
+    done = seen(*desired)
+    assert resume(made, {"t": done}) == (Plan((), len(desired)), ())
+
+
+def test_an_action_that_nobody_has_confirmed_is_resumed() -> None:
+    approved = plan({"t": [thing("vrf", "1", table=7)]}, {"t": seen()})
+    left, moved = resume(approved, {"t": between({}, {"1": 7})})
+    assert (left.actions, moved) == (approved.actions, ())
+    _, moved = resume(approved, {"t": between({"1": 5}, {"1": 6})})
+    assert moved == approved.actions

@@ -109,7 +109,7 @@ def test_every_step_is_shown_by_intent_and_by_target(
 ) -> None:
     found = Page(page(case(tmp_path / "r", "node-added"), monkeypatch, capsys))
     steps = {ident for ident in found.ids if ident.startswith("step-")}
-    assert len(steps) == 17
+    assert len(steps) == 22
     assert {link[1:] for link in found.links if link.startswith("#step-")} == steps
 
 

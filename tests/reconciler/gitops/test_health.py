@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from reconciler.gitops.health import Health, Metrics, Pulse
+from reconciler.gitops.health import Metrics, pages
+from reconciler.health import Health, Pulse
 from tests.remotes import Follower, Remote, template
 
 
@@ -26,7 +27,7 @@ class Server:
     def __post_init__(self) -> None:
         self.pulse = Pulse(lambda: self.time, 60)
         self.metrics = Metrics(lambda: self.time)
-        self.health = Health(("127.0.0.1", 0), self.pulse, self.metrics)
+        self.health = Health(("127.0.0.1", 0), pages(self.pulse, self.metrics))
 
     def get(self, path: str) -> tuple[int, str]:
         try:
@@ -87,7 +88,7 @@ def test_a_client_that_goes_away_leaves_no_traceback(
 
 def test_ready_is_who_has_applied_a_commit(server: Server) -> None:
     assert server.get("/readyz")[0] == 503
-    server.pulse.ready = True
+    server.metrics.ready = True
     assert server.get("/readyz") == (200, "ready\n")
     assert server.get("/secrets")[0] == 404
 

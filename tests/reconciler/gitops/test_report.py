@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.gitops.report import Log, Reporter
+from reconciler.gitops.report import Reporter
 from reconciler.gitops.state import Area, Event, Problem, State, load, news, problem, save, settled
 from reconciler.gitops.turn import Turn
+from reconciler.telling import Log
 
 NOW = 1_700_000_000.0
 HASH = "a" * 40

@@ -1,0 +1,138 @@
+"""What the agent of a node takes from the GoBGP beside it, and how it hears of changes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import grpc
+import pytest
+
+from reconciler.drivers.base import TransientError
+from reconciler.drivers.gobgp.client import Api
+from reconciler.drivers.gobgp.paths import Announced, Nlri, Segment, Weighted
+from reconciler.drivers.gobgp.received import ReceivedPolicy, Watch, received
+from tests.gobgpd import free_port, stand_in
+from tests.reconciler.gobgp.test_paths import PLAIN
+
+HOP = Segment("fcff::4", 19)
+
+
+def seen(*policies: Announced) -> tuple[ReceivedPolicy, ...]:
+    with stand_in() as server:
+        for number, policy in enumerate(policies):
+            server.policy(policy, f"fd00::{number + 1}")
+        return received(Api(server.address))
+
+
+def test_a_policy_is_taken_as_it_was_announced() -> None:
+    assert seen(PLAIN) == (
+        ReceivedPolicy("cafe::1", ((3, ("fcbb:0:1::", "fcff::4")),), "fd11::2", 100, 7, 200, 128),
+    )
+
+
+def test_own_announcements_count_as_well() -> None:
+    with stand_in() as server:
+        api = Api(server.address)
+        api.announce(PLAIN)
+        assert [policy.bsid for policy in received(api)] == ["cafe::1"]
+
+
+def test_what_was_not_said_has_the_defaults_of_the_rfc() -> None:
+    (policy,) = seen(replace(PLAIN, preference=None, priority=None))
+    assert (policy.preference, policy.priority) == (100, 128)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ((), True, True),
+        ((), False, False),
+        (("10.0.0.1",), False, True),
+        (("10.0.0.9", "10.0.0.1"), True, True),
+        (("10.0.0.9",), False, False),
+        (("10.0.0.9",), True, False),
+    ],
+)
+def test_only_what_is_meant_for_this_headend(case: tuple[tuple[str, ...], bool, bool]) -> None:
+    targets, no_advertise, taken = case
+    assert bool(seen(replace(PLAIN, route_targets=targets, no_advertise=no_advertise))) is taken
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        replace(PLAIN, bsid=None),
+        replace(PLAIN, lists=()),
+        replace(PLAIN, lists=(Weighted(0, (HOP,)), Weighted(1, ()), Weighted(1, (HOP,) * 17))),
+    ],
+)
+def test_what_cannot_be_installed_is_left_out(broken: Announced) -> None:
+    assert seen(broken) == ()
+
+
+def test_lists_stand_in_the_order_of_their_sids() -> None:
+    lists = (Weighted(1, (Segment("fcbb:2::"), HOP)), Weighted(2, (Segment("fcbb:1::"), HOP)))
+    (policy,) = seen(replace(PLAIN, lists=lists))
+    assert policy.lists == ((2, ("fcbb:1::", "fcff::4")), (1, ("fcbb:2::", "fcff::4")))
+
+
+def test_of_several_with_one_bsid_the_highest_preference_counts_then_the_distinguisher() -> None:
+    low = replace(PLAIN, nlri=Nlri(9, 1, "fd11::2"), preference=100)
+    high = replace(PLAIN, nlri=Nlri(5, 1, "fd11::2"), preference=200)
+    higher = replace(high, nlri=Nlri(6, 1, "fd11::2"))
+    assert [policy.distinguisher for policy in seen(low, high, higher)] == [6]
+    assert [policy.distinguisher for policy in seen(higher, low)] == [6]
+
+
+def test_a_table_that_cannot_be_read_is_no_empty_one() -> None:
+    with stand_in() as server:
+        server.policy(PLAIN)
+        server.failures.append(("ListPath", grpc.StatusCode.UNAVAILABLE, "gone"))
+        with pytest.raises(TransientError):
+            received(Api(server.address))
+
+
+def test_a_change_ends_the_waiting() -> None:
+    with stand_in() as server:
+        watch = Watch(server.address)
+        assert not watch.wait(0.3)
+        server.policy(PLAIN)
+        assert watch.wait(10)
+        assert not watch.wait(0.1)
+        server.prefix("10.0.0.0/8", "fd11::1")
+        assert not watch.wait(0.3), "unicast is no policy"
+        Api(server.address).withdraw(PLAIN)
+        assert watch.wait(10)
+        assert watch.alive
+        watch.close()
+        assert not watch.alive
+
+
+def test_what_stands_in_the_table_when_the_watch_begins_is_a_change() -> None:
+    with stand_in() as server:
+        server.policy(PLAIN)
+        watch = Watch(server.address)
+        assert watch.wait(10)
+        watch.close()
+
+
+def test_a_server_that_went_and_came_back_is_a_change_and_is_watched_again() -> None:
+    port = free_port()
+    with stand_in(port=port) as server:
+        watch = Watch(server.address)
+        time.sleep(0.3)
+    assert watch.wait(10)
+    with stand_in(port=port) as server:
+        end = time.monotonic() + 15
+        while not server.watchers and time.monotonic() < end:
+            watch.wait(0.05)
+        server.policy(PLAIN)
+        assert watch.wait(10)
+    watch.close()
+
+
+def test_closing_ends_a_wait() -> None:
+    watch = Watch(f"127.0.0.1:{free_port()}")
+    watch.close()
+    assert watch.wait(10)
