@@ -88,13 +88,16 @@ def test_what_a_removed_line_caused_names_it_where_it_was(
 ) -> None:
     root = copied(tmp_path / "repo", "two-datacentres")
     monkeypatch.chdir(root)
-    (root / "intent/policies.yaml").unlink()
+    policies = root / "intent/policies.yaml"
+    start = policies.read_text().splitlines().index("  name: core-by-p2") - 2  # the document begins there
+    policies.unlink()
     assert run(["ledger", "update"]) == 0
     capsys.readouterr()
     assert run(["diff"]) == 2
     rows = capsys.readouterr().out.splitlines()
     assert any(
-        "delete srpolicy" in row and row.endswith("(SRv6Policy/core-by-p2)   HEAD:intent/policies.yaml:57:1")
+        "delete srpolicy" in row
+        and row.endswith(f"(SRv6Policy/core-by-p2)   HEAD:intent/policies.yaml:{start}:1")
         for row in rows
     )
     mtu = [row for row in rows if row.strip().startswith("plugins.0.mtu: ")]
