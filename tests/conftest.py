@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew instead of comparing"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not run here, and why: each reason once, with the files and how many of their tests."""
+    found: Counter[tuple[str, str]] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        words = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        found[words.removeprefix("Skipped: "), report.nodeid.partition("::")[0]] += 1
+    if found:
+        terminalreporter.section("not run here")
+    for (why, file), count in sorted(found.items()):
+        terminalreporter.write_line(f"{count:5} of {file}: {why}")
 
 
 @pytest.fixture
