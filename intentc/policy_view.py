@@ -182,7 +182,9 @@ def _hops(item: dict[str, Any]) -> str:
     text: str = item["legs"][0][0]["from"]
     for leg in item["legs"]:
         if len({hop["from"] for hop in leg}) < len(leg):
-            text += f" ⇉ {leg[-1]['to']} (over {', '.join(hop['link'] for hop in leg)})"
+            left = {hop["from"] for hop in leg}
+            end = next(hop["to"] for hop in leg if hop["to"] not in left)
+            text += f" ⇉ {end} (over {', '.join(hop['link'] for hop in leg)})"
         else:
             text += "".join(f" ─{hop['link']}→ {hop['to']}" for hop in leg)
     return text

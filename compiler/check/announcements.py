@@ -83,10 +83,9 @@ def _sizes(resolved: Resolved, report: Report) -> None:
         choice = max(
             choices.values(), key=lambda one: sum(len(item.steps) for item in one.lists), default=None
         )
-        for cluster in sorted(ends) if choice else ():
-            found = resolved.clusters[cluster]
-            if not announces(found) or choice is None:
-                continue
+        if choice is None:
+            continue
+        for found in _announcers(ends, resolved):
             # Lists with the same SIDs become one.
             sids = [
                 len(steps) + 1 for steps in {tuple(step.sid for step in item.steps) for item in choice.lists}
@@ -100,8 +99,18 @@ def _sizes(resolved: Resolved, report: Report) -> None:
                     f"{len(sids)} segment lists with {sum(sids)} SIDs make a BGP message of {size} bytes; "
                     f"there are at most {LARGEST_MESSAGE}",
                     "say fewer or shorter lists",
-                    [Related(found.intent.span("spec", "controlPlane"), f"cluster {cluster!r}")],
+                    [Related(found.intent.span("spec", "controlPlane"), f"cluster {found.name!r}")],
                 )
+
+
+def _announcers(ends: set[str], resolved: Resolved) -> list[Cluster]:
+    """Return who announces policies towards nodes of some clusters: towards Calico's, the whole mesh does."""
+    names: set[str] = set()
+    for name in ends:
+        cluster = resolved.clusters[name]
+        if announces(cluster):
+            names.update((name,) if owns_sids(cluster) else cluster.mesh)
+    return [resolved.clusters[name] for name in sorted(names)]
 
 
 def _colors(resolved: Resolved, report: Report) -> None:

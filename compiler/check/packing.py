@@ -6,11 +6,13 @@ address of its own, so a wrong form loses no packet; only of service SIDs, which
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 from compiler.derived.overlay import owns_sids
 from compiler.derived.packing import NODE_BITS, csids_of
 from compiler.derived.segments import step_at
 from compiler.resolved import Cluster, Resolved
-from compiler.te.carriers import BLOCK_BITS
+from compiler.te.carriers import BLOCK_BITS, CSID_BITS
 from compiler.te.encode import Sid
 from intent.diagnostics import Related, Report
 from intent.kinds.cluster import Overlay
@@ -37,6 +39,42 @@ def check_packing(cluster: Cluster, overlay: Overlay, resolved: Resolved, report
             continue
         text = f"SIDs of router {name!r} take an address each in lists of cluster {cluster.name!r}: {why}"
         report.note("IC2651", intent.span(*path, "name"), text, hint)
+    _functions(overlay if owns_sids(cluster) else None, resolved, report)
+
+
+def _functions(overlay: Overlay | None, resolved: Resolved, report: Report) -> None:
+    """Check that no function of a router is a C-SID of somebody else: behind its own they look the same."""
+    routers = {}
+    for name in resolved.underlay.routers:
+        small = csids_of(step_at(Sid(name), resolved), resolved)
+        if small:
+            routers[small.block, small.csids[0]] = f"router {name!r}"
+    for name, link in resolved.underlay.links.items():
+        for at, end in enumerate(link.ends):
+            if end.at not in resolved.underlay.routers or end.end_x_sid is None:
+                continue
+            small = csids_of(step_at(Sid(end.at, name), resolved), resolved)
+            if small is None:
+                continue
+            block, function = small.block, small.csids[1]
+            whose = routers.get((block, function), "")
+            if overlay and _lies_in(block, function, overlay):
+                whose = "nodes, which localsids give out"
+            if whose:
+                intent, path = resolved.underlay.link_origin[name]
+                report.error(
+                    "IC2650",
+                    intent.span(*path, "ends", at, "endXSid"),
+                    f"End.X SID {end.end_x_sid} of link {name!r} cannot be told from a carrier that passes "
+                    f"{end.at!r} first: its function {function:x} is the C-SID of {whose}",
+                    "take a function that nobody has as its C-SID",
+                )
+
+
+def _lies_in(block: int, csid: int, overlay: Overlay) -> bool:
+    """Say whether a C-SID may be that of a node of ours."""
+    address = IPv6Address((block << CSID_BITS | csid) << (128 - NODE_BITS))
+    return address in overlay.localsids
 
 
 def _service_sids(cluster: Cluster, overlay: Overlay, resolved: Resolved, report: Report) -> None:

@@ -7,6 +7,7 @@ access routers counts: a policy that breaks gives way to the default path with t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -82,8 +83,7 @@ def check_latency(intent: Intent, claim: LatencyClaim, resolved: Resolved, repor
         if isinstance(slowest, Arc):
             wrong.append(f"{flow} the latency of link {slowest.link!r} is not said")
             continue
-        uplinks = [_uplink(flow.source, flow.start, resolved), _uplink(flow.end, flow.target, resolved)]
-        most = slowest.most + sum(uplinks)
+        most = slowest.most + sum(_of_nodes(flow, resolved))
         if most > claim.at_most:
             wrong.append(f"{flow} it may take {most:,} µs, more than {claim.at_most:,}")
     _tell("IC2384", intent, "latency", wrong, report)
@@ -117,14 +117,22 @@ def _cuts(resolved: Resolved) -> Cuts:
     return Cuts(topology(resolved))
 
 
-def _uplink(one: str, two: str, resolved: Resolved) -> int:
-    """Return the latency of the slowest link between a node and its router; 0 where none is described."""
-    found = [0]
+def _of_nodes(flow: Flow, resolved: Resolved) -> tuple[int, int]:
+    """Return the latency of the slowest links between the nodes and their routers; 0 where none is said."""
+    known = _uplinks(resolved)
+    return known.get((flow.source, flow.start), 0), known.get((flow.end, flow.target), 0)
+
+
+@remembered
+def _uplinks(resolved: Resolved) -> Mapping[tuple[str, str], int]:
+    """Return the latency of the slowest link of each node and its router, in each direction."""
+    found: dict[tuple[str, str], int] = {}
     for link in resolved.underlay.links.values():
         for here, there in (link.ends, link.ends[::-1]):
-            if (here.at, there.at) == (one, two):
-                found.append((link.latency if here.latency is None else here.latency) or 0)
-    return max(found)
+            if {here.at, there.at} & resolved.servers.keys():
+                said = (link.latency if here.latency is None else here.latency) or 0
+                found[here.at, there.at] = max(said, found.get((here.at, there.at), 0))
+    return found
 
 
 def flows(
@@ -145,10 +153,11 @@ def flows(
         report.note("IC2382", intent.span("spec", field, key=True), text)
         return None
     network = pair.destination.network or PODS
-    found: dict[tuple[str, str, tuple[Sid, ...], str], Flow] = {}
+    found: dict[tuple[object, ...], Flow] = {}
+    sources = _Sources(nodes[0], {})
     for target in nodes[1]:
-        for flow in _towards(nodes[0], target, network, resolved):
-            found.setdefault((flow.start, flow.end, flow.sids, flow.policy), flow)
+        for flow in _towards(sources, target, network, resolved):
+            found.setdefault((*flow[2:], *_of_nodes(flow, resolved)), flow)
     if not found:
         text = f"assertion {intent.name!r} is not checked: no tunnel leads from one place to the other"
         report.note("IC2382", intent.span("spec", field, key=True), text)
@@ -179,7 +188,27 @@ def _nodes(place: Place, resolved: Resolved) -> tuple[str, ...] | str:
     return found or what
 
 
-def _towards(sources: tuple[str, ...], target: str, network: str, resolved: Resolved) -> Iterator[Flow]:
+class _Sources(NamedTuple):
+    """Nodes that traffic comes from, so that not each of them has to be asked about each target."""
+
+    names: tuple[str, ...]
+    known: dict[tuple[frozenset[str], ...], tuple[str, ...]]
+
+    def unlike(self, several: list[Claim], resolved: Resolved) -> tuple[str, ...]:
+        """Return two nodes (one may be the target) of all that some claims cannot tell apart."""
+        key = tuple(claim.headends for claim in several)
+        if key not in self.known:
+            groups: defaultdict[tuple[object, ...], list[str]] = defaultdict(list)
+            doors, uplinks = access(resolved), _uplinks(resolved)
+            for name in self.names:
+                claim = next((at for at, heads in enumerate(key) if name in heads), None)
+                latency = uplinks.get((name, doors[name]), 0)
+                groups[doors[name], resolved.servers[name].cluster, latency, claim].append(name)
+            self.known[key] = tuple(name for names in groups.values() for name in names[:2])
+        return self.known[key]
+
+
+def _towards(sources: _Sources, target: str, network: str, resolved: Resolved) -> Iterator[Flow]:
     """Yield the traffic from some nodes to one, family by family."""
     doors, zone = access(resolved), PODS
     cluster = resolved.clusters[resolved.servers[target].cluster or ""]
@@ -189,7 +218,7 @@ def _towards(sources: tuple[str, ...], target: str, network: str, resolved: Reso
         several = [
             one for one in _claims(resolved).get((target, zone, family), ()) if network in one.networks
         ]
-        for source in sources:
+        for source in sources.unlike(several, resolved):
             here = resolved.clusters[resolved.servers[source].cluster or ""]
             if source == target or here.name not in cluster.mesh:
                 continue

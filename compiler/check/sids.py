@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compiler.derived.candidate import Candidate, PathList
 from compiler.derived.dynamic import MOST_SIDS
-from compiler.derived.packing import packs, width
+from compiler.derived.packing import filled, packs, width
 from compiler.resolved import Resolved
 from intent.diagnostics import Related, Report
 from intent.model import Intent
@@ -24,18 +24,18 @@ def check_limits(
             sids = len(item.steps) + len(item.faults) + 1
             if packs(intent, resolved) and item.valid:
                 sids = width(item.steps, intent, resolved)
+            what = "addresses of SIDs" if packs(intent, resolved) else "SIDs"
             if sids > most:
                 server = resolved.servers[weakest]
                 report.error(
                     "IC2635",
                     span,
-                    f"{sids} SIDs (service SID included) are more than headend {weakest!r} can push: {most}",
+                    f"{sids} {what} (service SID included) are more than headend {weakest!r} can push: "
+                    f"{most}",
                     "shorten the list",
                     [Related(server.intent.span("spec", "maxSids"), "the headend")],
                 )
-            if packs(intent, resolved):
-                continue
-            for message, router in _router_limits(item, sids, resolved):
+            for message, router in _router_limits(item, intent, resolved):
                 place, path = resolved.underlay.router_origin[router]
                 report.error(
                     "IC2636",
@@ -46,14 +46,18 @@ def check_limits(
                 )
 
 
-def _router_limits(item: PathList, sids: int, resolved: Resolved) -> Iterator[tuple[str, str]]:
+def _router_limits(item: PathList, intent: Intent, resolved: Resolved) -> Iterator[tuple[str, str]]:
     """Yield what is too much for routers on the way (RFC 9352 §4): message, router."""
-    for at, step in enumerate(item.steps if item.valid else ()):
-        limits, left = resolved.underlay.routers[step.router].max_sids, sids - 1 - at
+    if not item.valid:
+        return
+    sids = width(item.steps, intent, resolved)
+    lefts = [sids - filled(item.steps[:at], intent, resolved) for at in range(1, len(item.steps) + 1)]
+    for step, left, later in zip(item.steps, lefts, [*lefts[1:], 0], strict=True):
+        limits = resolved.underlay.routers[step.router].max_sids
         if limits.segments_left is not None and left > limits.segments_left:
             most = limits.segments_left
             yield f"router {step.router!r} is reached with Segments Left {left}; it takes {most}", step.router
-        if left == 1 and limits.end_pop is not None and sids > limits.end_pop:
+        if left == 1 and later == 0 and limits.end_pop is not None and sids > limits.end_pop:
             yield (
                 f"router {step.router!r} would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}",
                 step.router,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from compiler.derived.access import Pair, heads_at, pairs
 from compiler.derived.candidate import Candidate, PathList, Refusal, choose
 from compiler.derived.memo import remembered
-from compiler.derived.packing import packs
+from compiler.derived.packing import packs, width
 from compiler.derived.segments import step_at
 from compiler.resolved import Resolved
 from compiler.te.constraints import blame, kept, rules, unforced
@@ -33,6 +33,10 @@ LONGEST = 90
 
 Known = Mapping[str, tuple[Candidate, ...]]
 """Policies that were judged already."""
+
+
+_Now = tuple[Known, Mapping[tuple[str, Pair], PathList]]
+"""Policies that were judged already, and their paths that made room since."""
 
 
 class Before(NamedTuple):
@@ -81,19 +85,21 @@ class _Question(NamedTuple):
 
 
 def _answer(asked: _Question, found: Solved, before: Before, resolved: Resolved) -> None:
-    intent, said, at = asked
-    on, most = _plane(said, at, resolved), limit(intent, said, at, resolved)
+    said, at = asked.said, asked.at
+    on = _plane(said, at, resolved)
     other = said.constraints.disjoint_from
     places = _places(other, at, before.known) if other else ()
-    taken = _taken(other, places, before.known, resolved) if other else frozenset[Arc]()
+    taken = _taken(other, places, (before.known, found.moved), resolved) if other else frozenset[Arc]()
     beside = on.without(shared(on.net, taken, said.constraints.disjointness, at)) if taken else on
-    answer = best(beside, at.start, at.end, most)
+    answer = _best(beside, asked, resolved)
     if answer is None and other and len(places) == 1 and at not in before.served:
-        both = _both(asked, (other, places[0]), before, resolved)
+        theirs = (other, places[0])
+        fixed = theirs in before.fixed or theirs in found.asked
+        both = None if fixed else _both(asked, theirs, before.known, resolved)
         if both:
-            found.moved[other, places[0]], answer = _list(both[0], resolved), both[1]
+            found.moved[theirs], answer = _list(both[0], resolved), both[1]
     if answer is None:
-        found.refused[at] = _refusal(said, at, most, (on, beside), resolved)
+        found.refused[at] = _refusal(asked, (on, beside), resolved)
         return
     found.ways[at] = (_list(answer, resolved),)
     found.asked |= {(other, place) for place in places if other}
@@ -124,13 +130,30 @@ def _planes(_resolved: Resolved) -> dict[object, Plane]:
     return {}
 
 
-def limit(intent: Intent, said: Dynamic, at: Pair, resolved: Resolved) -> int:
-    """Return how many SIDs a list may have before the service SID."""
-    heads = [resolved.servers[name] for name in heads_at(intent, resolved).get(at.start, ())]
-    pushed = min((server.max_sids or MOST_SIDS for server in heads), default=MOST_SIDS) - 1
+def _best(on: Plane, asked: _Question, resolved: Resolved) -> Found | None:
+    """Return the best path whose list the headends can push, packed where they do so."""
+    intent, said, at = asked
+    most = said.constraints.max_sids or LONGEST
     if packs(intent, resolved):
-        pushed = LONGEST
-    return pushed if said.constraints.max_sids is None else min(said.constraints.max_sids, pushed)
+        found = best(on, at.start, at.end, most)
+        if found is None or _keeps(found, asked, resolved):
+            return found
+    # However they are packed, SIDs fill no more addresses than there are of them.
+    return best(on, at.start, at.end, min(most, _pushed(intent, at, resolved) - 1))
+
+
+def _keeps(found: Found, asked: _Question, resolved: Resolved) -> bool:
+    """Say whether a list is as short as was said, and its headends can push it."""
+    intent, said, at = asked
+    steps = [step_at(sid, resolved) for sid in found.sids]
+    most = said.constraints.max_sids or LONGEST
+    return len(steps) <= most and width(steps, intent, resolved) <= _pushed(intent, at, resolved)
+
+
+def _pushed(intent: Intent, at: Pair, resolved: Resolved) -> int:
+    """Return how many addresses the weakest headend at a router can push, the service SID included."""
+    heads = [resolved.servers[name] for name in heads_at(intent, resolved).get(at.start, ())]
+    return min([MOST_SIDS, *(server.max_sids or MOST_SIDS for server in heads)])
 
 
 def _places(other: str, at: Pair, known: Known) -> tuple[Pair, ...]:
@@ -141,61 +164,59 @@ def _places(other: str, at: Pair, known: Known) -> tuple[Pair, ...]:
     return tuple(dict.fromkeys(place for path in paths for place in path.ways))
 
 
-def _taken(other: str, places: tuple[Pair, ...], known: Known, resolved: Resolved) -> frozenset[Arc]:
+def _taken(other: str, places: tuple[Pair, ...], now: _Now, resolved: Resolved) -> frozenset[Arc]:
     """Return the links that packets of another policy may take."""
     found: set[Arc] = set()
+    known, moved = now
     for place in places:
         choice = choose(known[other], place)
-        for item in choice.lists if choice else ():
+        lists = choice.lists if choice else ()
+        for item in (moved[other, place],) if (other, place) in moved else lists:
             legs = follow(place.start, tuple(step.name for step in item.steps), place.end, topology(resolved))
             found.update(arc for leg in legs or () for arc in leg)
     return frozenset(found)
 
 
 def _both(
-    asked: _Question, theirs: tuple[str, Pair], before: Before, resolved: Resolved
+    asked: _Question, theirs: tuple[str, Pair], known: Known, resolved: Resolved
 ) -> tuple[Found, Found] | None:
     """Return the path of another policy where it makes room, and ours; None where there is no such pair."""
-    (intent, said, at), (other, place) = asked, theirs
-    choice = choose(before.known[other], place)
+    (said, at), (other, place) = asked[1:], theirs
+    choice = choose(known[other], place)
     dynamic = choice.candidate.path.dynamic if choice else None
-    if dynamic is None or dynamic.constraints.disjoint_from or theirs in before.fixed:
+    if dynamic is None or dynamic.constraints.disjoint_from:
         return None
-    on, most = _plane(said, at, resolved), limit(intent, said, at, resolved)
-    their_intent = resolved.of("SRv6Policy")[other]
-    their_plane, their_most = _plane(dynamic, place, resolved), limit(their_intent, dynamic, place, resolved)
+    they = _Question(resolved.of("SRv6Policy")[other], dynamic, place)
+    on, their_plane = _plane(said, at, resolved), _plane(dynamic, place, resolved)
     kind = said.constraints.disjointness
     if kind != "srlg" and place == at and their_plane is on:
         two = pair(on, at.start, at.end, kind)
         if two is None:
             return None
         first, second = (
-            _encoded(path, on.net, bound) for path, bound in zip(two, (their_most, most), strict=True)
+            _encoded(path, who, on.net, resolved) for path, who in zip(two, (they, asked), strict=True)
         )
         if first and second:
             return first, second
 
     def beside(path: Path) -> Found | None:
-        return best(on.without(shared(on.net, path, kind, at)), at.start, at.end, most)
+        return _best(on.without(shared(on.net, path, kind, at)), asked, resolved)
 
-    return move(their_plane, (place.start, place.end), their_most, beside)
+    return move(their_plane, lambda less: _best(less, they, resolved), beside)
 
 
-def _encoded(path: Path, net: Topology, most: int) -> Found | None:
+def _encoded(path: Path, asked: _Question, net: Topology, resolved: Resolved) -> Found | None:
     sids = encode(path, net)
-    return Found(path, sids) if sids is not None and fits(sids, most, net) else None
+    found = Found(path, sids) if sids is not None and fits(sids, LONGEST, net) else None
+    return found if found and _keeps(found, asked, resolved) else None
 
 
-def _refusal(said: Dynamic, at: Pair, most: int, planes: tuple[Plane, Plane], resolved: Resolved) -> Refusal:
+def _refusal(asked: _Question, planes: tuple[Plane, Plane], resolved: Resolved) -> Refusal:
     """Say what leaves no path: the constraints, the path of another policy (second plane), or the SIDs."""
-    on, beside = planes
+    (on, beside), (said, at) = planes, asked[1:]
     path = shortest(beside, at.start, at.end)
     if path is not None:
-        sids = encode(path, on.net) or ()
-        text = (
-            f"no list of {most} SIDs forces a path; the best one, over {said_path(path)}, needs {len(sids)}"
-        )
-        return Refusal(text, passing=False)
+        return Refusal(_too_long(path, asked, on, resolved), passing=False)
     if beside is not on and shortest(on, at.start, at.end) is not None:
         other, kind = said.constraints.disjoint_from, _SHARED[said.constraints.disjointness]
         text = f"every path shares a {kind} with that of policy {other!r}"
@@ -209,6 +230,17 @@ def _refusal(said: Dynamic, at: Pair, most: int, planes: tuple[Plane, Plane], re
         return Refusal(text, passing=bool(resolved.facts.down or on.net.drained))
     message, passing = blame(said, on.net, arcs_of(resolved), (at.start, at.end))
     return Refusal(message, passing)
+
+
+def _too_long(path: Path, asked: _Question, on: Plane, resolved: Resolved) -> str:
+    """Say that no list that forces a path is short enough, and for whom."""
+    intent, said, at = asked
+    sids = encode(path, on.net) or ()
+    most = min(said.constraints.max_sids or LONGEST, _pushed(intent, at, resolved) - 1)
+    text = f"no list of {most} SIDs forces a path"
+    if _keeps(Found(path, sids), asked, resolved):
+        text = "no list that forces a path keeps to maxSids of the routers"
+    return f"{text}; the best one, over {said_path(path)}, needs {len(sids)}"
 
 
 def unconstrained(said: Dynamic, at: Pair, resolved: Resolved) -> Path | None:

@@ -58,6 +58,13 @@ def width(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
     return max(len(pack([*rows, ("", service)])) for service in _services(resolved)[intent.name])
 
 
+def filled(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
+    """Return how many addresses the steps of a list fill by themselves."""
+    if not packs(intent, resolved):
+        return len(tuple(steps))
+    return len(pack([(step.sid, csids_of(step, resolved)) for step in steps]))
+
+
 @remembered
 def _services(resolved: Resolved) -> Mapping[str, tuple[Compressed | None, ...]]:
     """Return how service SIDs of the endpoints of each policy look; None where they are not ours."""

@@ -111,15 +111,18 @@ def _forced(name: str, link: Link, resolved: Resolved) -> Step | Fault:
     if here.end_x_sid is None:
         hint = f"add endXSid to the end at {name} of link {link.name}, or leave the link out"
         return Fault("unknown", "link", f"link {link.name!r} has no End.X SID at router {name!r}", hint)
+    why = _closed(name, link, resolved)
+    return Fault("unusable", "link", why) if why else step_at(Sid(name, link.name), resolved)
+
+
+def _closed(name: str, link: Link, resolved: Resolved) -> str:
+    """Say why a link is not to be forced at a router now; empty where it may be."""
     if link.name in resolved.facts.down:
-        return Fault("unusable", "link", f"link {link.name!r} is down")
-    there = next(end.at for end in link.ends if end is not here)
+        return f"link {link.name!r} is down"
+    there = next(end.at for end in link.ends if end.at != name)
     far = resolved.underlay.routers.get(there)
-    if far is not None and far.state == "drain":
-        return Fault(
-            "unusable", "link", f"router {there!r}, at the other end of link {link.name!r}, is drained"
-        )
-    return step_at(Sid(name, link.name), resolved)
+    drained = far is not None and far.state == "drain"
+    return f"router {there!r}, at the other end of link {link.name!r}, is drained" if drained else ""
 
 
 def _plain(sid: IPv6Address, resolved: Resolved) -> Step | Fault:
@@ -134,17 +137,23 @@ def _plain(sid: IPv6Address, resolved: Resolved) -> Step | Fault:
         )
     if resolved.underlay.routers[name].state == "drain":
         return Fault("unusable", "sid", f"router {name!r}, which holds SID {sid}, is drained")
-    link = _links_by_sid(resolved).get(sid, "")
-    if link in resolved.facts.down:
-        return Fault("unusable", "sid", f"link {link!r}, which SID {sid} forces, is down")
-    return Step(str(sid), name, link)
+    link = link_of(sid, resolved)
+    why = _closed(name, link, resolved) if link else ""
+    if why:
+        return Fault("unusable", "sid", f"SID {sid} is of no use: {why}")
+    return Step(str(sid), name, link.name if link else "")
+
+
+def link_of(sid: IPv6Address, resolved: Resolved) -> Link | None:
+    """Return the link that a SID forces; None where it is no End.X SID."""
+    return _links_by_sid(resolved).get(sid)
 
 
 @remembered
-def _links_by_sid(resolved: Resolved) -> Mapping[IPv6Address, str]:
+def _links_by_sid(resolved: Resolved) -> Mapping[IPv6Address, Link]:
     """Return links by the End.X SIDs that force them."""
-    links = resolved.underlay.links.items()
-    return {end.end_x_sid: name for name, link in links for end in link.ends if end.end_x_sid}
+    links = resolved.underlay.links.values()
+    return {end.end_x_sid: link for link in links for end in link.ends if end.end_x_sid}
 
 
 def locator_of(sid: IPv6Address, resolved: Resolved) -> str | None:

@@ -17,7 +17,7 @@ from compiler.derived.memo import remembered
 from compiler.derived.packing import packed, packs
 from compiler.derived.policy import active, candidates, references
 from compiler.derived.reasons import NAME, Origins, labels, site
-from compiler.derived.segments import locator_of
+from compiler.derived.segments import link_of, locator_of
 from compiler.elements.overlay import SegmentList
 from compiler.resolved import Cluster, Resolved, Server
 from compiler.te.encode import follow
@@ -120,15 +120,24 @@ def _said(
 
 def _computed_from(intent: Intent, at: Pair, resolved: Resolved) -> Iterator[Origin]:
     """Yield what a computed path made room for, and what limits its list."""
-    for other in resolved.of("SRv6Policy").values():
-        if intent.name in references(other):
-            for part in ("headends", "endpoints", "candidatePaths"):
-                yield Origin("lists", other, ("spec", part), "made room for it")
+    for other in _referring(resolved).get(intent.name, ()):
+        for part in ("headends", "endpoints", "candidatePaths"):
+            yield Origin("lists", other, ("spec", part), "made room for it")
     for name in sorted(heads_at(intent, resolved).get(at.start, ())):
         server = resolved.servers[name]
         for place in filter(None, (server.intent, server.profile)):
             if place.spec.max_sids is not None:
                 yield Origin("lists", place, ("spec", "maxSids"), "most SIDs of a list")
+
+
+@remembered
+def _referring(resolved: Resolved) -> Mapping[str, list[Intent]]:
+    """Return the policies that must share nothing with a policy."""
+    found: defaultdict[str, list[Intent]] = defaultdict(list)
+    for other in resolved.of("SRv6Policy").values():
+        for name in references(other):
+            found[name].append(other)
+    return found
 
 
 def endpoint_origins(intent: Intent, server: Server, zone: str, resolved: Resolved) -> Origins:
@@ -216,8 +225,10 @@ def _watched(segment: Segment, resolved: Resolved) -> Iterator[Origin]:
     own = locator_of(segment.sid, resolved) if segment.sid else segment.router
     names = [own or ""]
     link = resolved.underlay.links.get(segment.link or "")
+    if segment.sid:
+        link = link_of(segment.sid, resolved)
     if link:
-        names += [end.at for end in link.ends if end.at != segment.router]
+        names += [end.at for end in link.ends if end.at != own]
     for name in names:
         if name in resolved.underlay.routers:
             intent, path = resolved.underlay.router_origin[name]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Final, Literal
 
-from compiler.te.search import Found, Plane, best
+from compiler.te.search import Found, Plane
 from compiler.te.topology import Arc, Path, Topology
 
 Disjointness = Literal["link", "node", "srlg"]
@@ -100,7 +100,7 @@ def _augment(edges: list[Edge], used: dict[int, None], start: Vertex, end: Verte
 
 
 def move(
-    on: Plane, ends: tuple[str, str], most: int, other: Callable[[Path], Found | None]
+    on: Plane, place: Callable[[Plane], Found | None], other: Callable[[Path], Found | None]
 ) -> tuple[Found, Found] | None:
     """Return the cheapest place for a path that leaves room for another one; None after so many tries.
 
@@ -114,7 +114,7 @@ def move(
             return
         seen.add(without)
         less = on.without(frozenset(rank for link in without for rank in on.net.by_link[link]))
-        found = best(less, *ends, most)
+        found = place(less)
         if found:
             order = tuple(arc.rank for arc in found.path)
             heappush(heap, (on.cost(found.path), order, len(seen), without, found))

@@ -22,7 +22,7 @@ LINK: Final = 1
 METRIC: Final = 4096
 """… which counts so much."""
 MOST_LABELS: Final = 20_000
-"""Lists that are looked at for one path, before it is given up."""
+"""Lists that are looked at for one path, where they remember their routers, before it is given up."""
 
 
 def metric(arc: Arc, objective: Objective) -> int:
@@ -175,21 +175,40 @@ def _limited(on: Plane, start: str, end: str, most: int, *, simple: bool) -> Fou
         for router, cost, way in on.feeders(end)
     ]
     heap.sort()
-    done: dict[str, list[_Label]] = {}
-    for _ in range(MOST_LABELS):
-        if not heap:
-            return None
+    known = _Known({}, {}, simple)
+    looked = 0
+    while heap and not (simple and looked == MOST_LABELS):
         label = heappop(heap)
+        looked += 1
         if label.router == start:
             return Found(label.path, label.sids)
-        rows = done.setdefault(label.router, [])
+        rows = known.done.setdefault(label.router, [])
         if any(_beats(row, label, simple=simple) for row in rows):
             continue
         rows.append(label)
-        for longer in _longer(on, label):
-            if not (simple and _loops(longer.path)):
-                heappush(heap, longer)
+        for longer in _longer(on, label, known):
+            heappush(heap, longer)
     return None
+
+
+class _Known(NamedTuple):
+    """What was found so far; it keeps the heap short, so that large underlays are searched to the end."""
+
+    done: dict[str, list[_Label]]
+    """Lists that nothing beats, by router."""
+    least: dict[tuple[str, int, int], int]
+    """Least cost of the lists that wait, by router, length, and what they may become a part of."""
+    simple: bool
+
+    def hopeless(self, router: str, cost: int, length: int, most: int) -> bool:
+        """Say whether a list need not wait; where lists remember their routers, that is not known yet."""
+        if self.simple:
+            return False
+        key = (router, length, most)
+        if self.least.get(key, cost) < cost:
+            return True
+        self.least[key] = cost
+        return any(row.length <= length and row.most >= most for row in self.done.get(router, ()))
 
 
 def _beats(one: _Label, two: _Label, *, simple: bool) -> bool:
@@ -198,7 +217,7 @@ def _beats(one: _Label, two: _Label, *, simple: bool) -> bool:
     return not simple or {arc.start for arc in one.path} <= {arc.start for arc in two.path}
 
 
-def _longer(on: Plane, label: _Label) -> Iterator[_Label]:
+def _longer(on: Plane, label: _Label, known: _Known) -> Iterator[_Label]:
     """Yield the lists with one SID more in front."""
     if label.length + 1 > label.most:
         return
@@ -209,9 +228,11 @@ def _longer(on: Plane, label: _Label) -> Iterator[_Label]:
         after = (*prefix, *label.path)
         spent = label.cost + on.cost(prefix)
         for router, cost, way in on.feeders(sid.router):
-            if router == label.router:
+            if router == label.router or known.hopeless(router, spent + cost, label.length + 1, most):
                 continue
             path = (*way, *after)
+            if known.simple and _loops(path):
+                continue
             order = tuple(arc.rank for arc in path)
             yield _Label(spent + cost, label.length + 1, order, router, most, path, (sid, *label.sids))
 

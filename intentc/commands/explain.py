@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         return _from_plan(options)
     session = begin(options.root)
-    if options.name is not None:
+    if options.name is not None or options.what == "policy":
         return _policy(options, session)
     if session.repository is None or session.compiled.graph is None:
         tell(session)
@@ -84,6 +84,10 @@ def _policy(options: argparse.Namespace, session: Session) -> int:
         tell(session)
         return 1
     policies = resolved.of("SRv6Policy")
+    if options.name is None:
+        known = ", ".join(sorted(policies)) or "there is none"
+        sys.stderr.write(f"intentc: say which SRv6Policy: {known}\n")
+        return 1
     if options.name not in policies:
         hint = did_you_mean(options.name, policies)
         sys.stderr.write(f"intentc: no SRv6Policy is called {options.name!r}{'; ' + hint if hint else ''}\n")

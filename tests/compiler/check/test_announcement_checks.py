@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from compiler.derived.announcements import LARGEST_MESSAGE, mark, update_size
-from tests.overlays import CALICO, CALICO_BASE, CLUSTER, UNDERLAY, calico_node, network, node, policy
+from tests.overlays import (
+    CALICO,
+    CALICO_BASE,
+    CLUSTER,
+    FACTS,
+    SQUARE,
+    UNDERLAY,
+    calico_node,
+    computed,
+    network,
+    node,
+    policy,
+)
 from tests.support import PROJECT, build
 
 BGP = CLUSTER.replace("controlPlane: kubernetes", 'controlPlane: bgp\n  bgp: {injector: "fd22::ffff"}')
@@ -50,6 +62,58 @@ def test_lists_that_fit_into_no_message_are_refused() -> None:
     assert build(*OURS, BGP, policy(lists(13))).codes == ["IC2671"]
     assert build(*OURS, BGP, policy(lists(12))).codes == []
     assert build(*OURS, CLUSTER, policy(lists(13))).codes == []
+
+
+def test_the_injector_of_each_cluster_of_a_mesh_must_fit_all_lists_into_a_message() -> None:
+    """Policies towards Calico nodes are announced by every cluster of their mesh, each in its own way."""
+    near = CALICO.replace("srv6: {", "srv6: {mesh: all, ").replace(", nodes: {names: [w1]}", "")
+    near = near.replace("cafe:2::/118", "cafe:2::/108")
+    far = near.replace("core", "far").replace("10.80.", "10.81.").replace("fd80:", "fd81:")
+    far = far.replace("10.96.", "10.97.").replace("fd97:", "fd98:").replace("cafe:2:", "cafe:3:")
+    nodes = [calico_node(1), calico_node(2)]
+    nodes += [
+        calico_node(number).replace("core", "far") + f"  ipv4: 10.0.{number // 250}.{number % 250 + 1}\n"
+        for number in range(3, 300)
+    ]
+    nodes[:2] = [text + f"  ipv4: 10.1.0.{number}\n" for number, text in enumerate(nodes[:2], 1)]
+    te = policy(lists(6), headends="{clusters: [core, far]}", endpoints="{nodes: {names: [w2]}}")
+    through = far.replace("injector: ", "injection: reflected\n    injector: ", 1)
+    assert build(UNDERLAY, *nodes, near, far, FACTS, te).codes == []
+    built = build(UNDERLAY, *nodes, near, through, FACTS, te)
+    assert built.codes == ["IC2671"]
+    assert build(UNDERLAY, *nodes, near, through, FACTS).codes == []
+
+
+THIRD = FACTS + '    - {node: w3, address: "fd11::3", dt4: "fcff:0:0:3::4", dt6: "fcff:0:0:3::6"}\n'
+AT_P3 = calico_node(3).replace("router: p1", "router: p3")
+
+
+@pytest.mark.parametrize(
+    ("constraints", "codes", "warnings"),
+    [
+        ("", ["IC2654"], []),
+        ("excludeAny: [bulk]", [], ["IC2630", "IC2633", "IC2654"]),
+        ("excludeRouters: [p3]", [], ["IC2630", "IC2633", "IC2654"]),
+    ],
+)
+def test_one_announcement_brings_its_path_to_all_headends(
+    constraints: str, codes: list[str], warnings: list[str]
+) -> None:
+    nodes = (calico_node(1), calico_node(2), AT_P3)
+    te = policy(
+        computed(constraints=constraints), headends="{clusters: [core]}", endpoints="{nodes: {names: [w2]}}"
+    )
+    built = build(SQUARE, *nodes, CALICO.replace("/118", "/112"), THIRD, te)
+    assert (built.codes, sorted(built.warnings)) == (codes, warnings)
+    if warnings:
+        (told,) = [item for item in built.diagnostics if item.code == "IC2654"]
+        assert "'w3'" in told.message, "which would have no path of its own"
+
+
+def test_headends_of_ours_without_a_path_take_the_default_one() -> None:
+    nodes = (node(1), node(2), node(3).replace("router: p1", "router: p3"))
+    te = policy(computed(constraints="excludeRouters: [p3]"))
+    assert build(SQUARE, *nodes, BGP, te).warnings == ["IC2633", "IC2630"]
 
 
 @pytest.mark.parametrize(("color", "codes"), [("4", ["IC2672"]), ("6", ["IC2672"]), ("5", []), ("100", [])])
@@ -102,7 +166,10 @@ def test_two_clusters_of_one_target_have_two_marks() -> None:
     nodes = (node(1, one), node(2, two))
 
     def codes(*targets: str) -> list[str]:
-        said = ", ".join(f"{{name: t{at}, type: gobgp, clusters: [{one}]}}" for at, one in enumerate(targets))
+        said = ", ".join(
+            f'{{name: t{at}, type: gobgp, address: "127.0.0.1:{at}", clusters: [{one}]}}'
+            for at, one in enumerate(targets)
+        )
         project = PROJECT.replace("spec: {", f"spec: {{targets: [{said}], ")
         return build(UNDERLAY, *nodes, texts[0], second, project=project).codes
 

@@ -65,6 +65,16 @@ def test_the_links_of_nodes_count_too() -> None:
     assert judged(claim("latency", "atMost: 13ms"), underlay=access).codes == []
 
 
+def test_the_slowest_link_of_all_nodes_counts() -> None:
+    access = SQUARE + (
+        "    - {name: w1-p1, latency: 1ms, ends: [{at: w1}, {at: p1}]}\n"
+        "    - {name: w3-p1, latency: 3ms, ends: [{at: w3}, {at: p1}]}\n"
+    )
+    places = ("cluster: edge", "node: w2")
+    assert judged(claim("latency", "atMost: 12ms", places), underlay=access).codes == ["IC2384"]
+    assert judged(claim("latency", "atMost: 13ms", places), underlay=access).codes == []
+
+
 def test_a_latency_that_is_not_said_is_not_zero() -> None:
     built = judged(claim("latency", "atMost: 1s"), underlay=SQUARE.replace("      latency: 5ms\n", ""))
     assert "the latency of link 'p1-p3' is not said" in str(built)

@@ -127,6 +127,13 @@ def test_a_link_that_nothing_forces_is_named() -> None:
     ]
 
 
+def test_a_router_that_takes_no_longer_list_is_said() -> None:
+    weak = SQUARE.replace("name: p4,", "name: p4, maxSids: {endPop: 1},")
+    built = build(weak, *NODES, CLUSTER, policy(computed("latency", "includeAny: [fast]")))
+    assert "no list that forces a path keeps to maxSids of the routers; the best one" in str(built)
+    assert sorted(built.warnings) == ["IC2630", "IC2633"]
+
+
 def test_too_many_sids_are_said_and_the_next_candidate_is_used() -> None:
     spare = "    - {name: spare, explicit: [{segments: [{router: p3}]}]}\n"
     weak = node(1, more="  maxSids: 1\n")
@@ -205,6 +212,40 @@ def test_a_policy_makes_room_where_its_best_path_blocks_every_other(kind: str) -
     assert path(alone) == ["p1-p3", "p3-p4", "p2-p4"]
     ways = [path(built), path(built, "tf")]
     assert sorted(ways) == [["p1-p3", "p2-p3"], ["p1-p4", "p2-p4"]]
+
+
+P3_P2, P4_P2 = Pair("p3", "p2"), Pair("p4", "p2")
+
+
+@pytest.mark.parametrize(
+    ("heads", "wanted"), [("[w1, w7]", [P1_P2]), ("[w5, w7]", [P3_P2]), ("[w1, w5, w7]", [P1_P2, P4_P2])]
+)
+def test_room_is_made_once_and_counts_for_all_headends(heads: str, wanted: list[Pair]) -> None:
+    built = build(
+        SQUARE,
+        *NODES,
+        FAR,
+        node(7).replace("router: p1", "router: p3"),
+        CLUSTER,
+        policy(
+            computed("igp"),
+            headends="{nodes: {names: [w1]}}",
+            endpoints="{nodes: {names: [w2]}}",
+            steer="{pods: [ipv4]}",
+        ),
+        policy(
+            computed("igp", "disjointFrom: te"),
+            name="tf",
+            headends=f"{{nodes: {{names: {heads}}}}}",
+            endpoints="{nodes: {names: [w2]}}",
+            steer="{pods: [ipv6]}",
+        ),
+    )
+    resolved = built.compiled.resolved
+    assert resolved is not None
+    assert list(active(resolved)["tf"]) == wanted
+    taken = set(path(built))
+    assert all(not taken & set(path(built, "tf", pair)) for pair in wanted)
 
 
 def test_where_no_pair_exists_the_other_one_stays_and_it_is_said() -> None:

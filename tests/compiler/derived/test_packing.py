@@ -64,6 +64,38 @@ def test_what_does_not_fit_takes_more_addresses_and_the_mtu_follows(dataplane: s
     assert mtu(built) == mtu_left
 
 
+HALF = SMALL.replace(', endSid: "fcbb:0:4::"', "")
+WEAK = (node(1, more="  maxSids: 1\n"), node(2), node(3))
+
+
+def test_a_computed_list_fills_no_more_addresses_than_headends_push() -> None:
+    fast = policy(computed("latency"))
+    assert [len(several) for several in written(build(SMALL, *WEAK, PACKED, fast))] == [1, 1]
+    built = build(HALF, *WEAK, PACKED, fast)
+    assert written(built) == []  # what needs no SID is the IGP's way, and no list of its own
+    assert mtu(built) == 9000 - 40
+    only = policy(computed("latency", "includeAny: [fast]"))
+    assert "no list of 0 SIDs forces a path" in str(build(HALF, *WEAK, PACKED, only))
+
+
+@pytest.mark.parametrize(
+    ("router", "limit", "codes"), [("p3", 1, ["IC2636"]), ("p3", 2, []), ("p4", 1, []), ("p1", 1, ["IC2636"])]
+)
+def test_routers_limit_carriers_too(router: str, limit: int, codes: list[str]) -> None:
+    weak = HALF.replace(f"name: {router},", f"name: {router}, maxSids: {{segmentsLeft: {limit}}},")
+    list_ = through("{router: p1}", "{router: p3}", "{router: p4}")
+    assert build(weak, *NODES, PACKED, policy(list_)).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("function", "codes"), [("e3", []), ("3", ["IC2650"]), ("8003", ["IC2650"]), ("1", ["IC2650"])]
+)
+def test_a_function_of_a_router_is_no_c_sid_of_another(function: str, codes: list[str]) -> None:
+    # fcbb:0:1:3:: is both "leave p1 over that link" and "p1, then p3".
+    built = build(SMALL.replace("fcbb:0:1:e3::", f"fcbb:0:1:{function}::"), *NODES, PACKED)
+    assert built.codes == codes
+
+
 def test_sids_of_other_forms_stand_for_themselves() -> None:
     half = SMALL.replace(', endSid: "fcbb:0:4::"', "")
     built = build(half, *NODES, PACKED, policy(through("{router: p3}", "{router: p4}", "{router: p3}")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.derived.policy import active, candidates
+from compiler.derived.ways import usable
 from tests.overlays import BASE, UNDERLAY, W1, policy, specs
 from tests.support import Built, build
 
@@ -101,6 +102,28 @@ def test_a_sid_of_a_drained_router_is_not_used() -> None:
         policy('\n    - {name: a, explicit: [{segments: [{sid: "fcbb:0:2::beef"}]}]}\n'),
     )
     assert used(built) is None
+
+
+PLAIN = """
+    - {name: said, preference: 200, explicit: [{segments: [{sid: "fcbb:0:1::e1"}]}]}
+    - {name: plain, preference: 100, explicit: [{segments: [{router: p1}]}]}
+"""
+
+
+def test_a_sid_that_forces_a_link_follows_the_link() -> None:
+    assert used(build(*BASE, policy(PLAIN))) == "said"
+    assert used(build(*BASE, policy(PLAIN), DOWN)) == "plain"
+    assert used(build(drained("p2"), *BASE[1:], policy(PLAIN))) == "plain"
+
+
+def test_what_takes_a_sid_out_of_use_is_among_its_causes() -> None:
+    up = DOWN.replace("down", "up")
+    built = build(*BASE, policy(PLAIN), up)
+    resolved = built.compiled.resolved
+    assert resolved is not None
+    paths = {(origin.intent.kind, origin.path) for origin in usable(resolved)["te"]}
+    assert ("Underlay", ("spec", "routers", 1, "state")) in paths
+    assert ("Facts", ("spec", "links", 0, "state")) in paths or ("Facts", ("spec", "links", 0)) in paths
 
 
 def test_lists_with_the_same_sids_become_one() -> None:

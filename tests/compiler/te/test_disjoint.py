@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.te.disjoint import Disjointness, move, pair, shared
-from compiler.te.search import best, plane
+from compiler.te.search import Found, Plane, best, plane
 from compiler.te.topology import Path, Topology
 from tests.nets import net, nets, price, simple_paths
 
@@ -49,10 +49,13 @@ def test_moving_the_first_path_finds_pairs_without_a_common_risk(on: Topology) -
     pairs = [(one, two) for one, two in permutations(several, 2) if apart(one, two, "srlg")]
     on_te = plane(on, "te", on.arcs)
 
-    def other(path: Path) -> object:
-        return best(on_te.without(shared(on, path, "srlg", ("r0", "r1"))), "r0", "r1", 15)
+    def place(less: Plane) -> Found | None:
+        return best(less, "r0", "r1", 15)
 
-    found = move(on_te, ("r0", "r1"), 15, other)  # type: ignore[arg-type] # it returns what best does
+    def other(path: Path) -> Found | None:
+        return place(on_te.without(shared(on, path, "srlg", ("r0", "r1"))))
+
+    found = move(on_te, place, other)
     assert (found is None) == (not pairs)
     if found:
         assert apart(found[0].path, found[1].path, "srlg")

@@ -86,3 +86,23 @@ def test_equals_are_decided_by_links_and_then_by_name() -> None:
     found = best(plane(on, "igp", on.arcs), "r0", "r1", 5)
     assert found is not None
     assert [arc.link for arc in found.path] == ["l04"]
+
+
+def test_a_large_underlay_is_searched_to_the_end() -> None:
+    side = 14
+    names = [["r0" if (x, y) == (0, 0) else f"r{1 + side * x + y}" for y in range(side)] for x in range(side)]
+    names[-1][-1] = "r1"
+    names[0][1] = f"r{side * side + 1}"
+    rows = []
+    for x in range(side):
+        for y in range(side):
+            for one, two in ((x + 1, y), (x, y + 1)):
+                if one < side and two < side:
+                    forth, back = 1 + (7 * x + 11 * y + one) % 19, 1 + (13 * x + 5 * y + two) % 17
+                    rows.append((names[x][y], names[one][two], forth, back, True, True))
+    on = net(rows)
+    on_te = plane(on, "te", on.arcs)
+    found = [best(on_te, "r0", "r1", most) for most in range(4)]
+    assert None not in found
+    costs = [on_te.cost(one.path) for one in found if one]
+    assert costs == sorted(costs, reverse=True)
