@@ -38,11 +38,12 @@ def capture(
 ) -> Capture:
     """Return the facts of the Calico-VPP nodes of a target's clusters."""
     known = {item.node: item for item in before}
-    clusters = [resolved.clusters[name] for name in target.clusters if _announces(resolved.clusters[name])]
+    clusters = [resolved.clusters[name] for name in target.clusters if announces(resolved.clusters[name])]
     nodes: list[NodeSids] = []
     changes: list[str] = []
     gaps: list[str] = []
-    claimed: set[str] = set()
+    # Other targets may hear the rest of them: one reflector serves many clusters.
+    claimed = {str(server.ipv6) for server in resolved.servers.values()}
     for cluster in clusters:
         for name in cluster.servers:
             old = known.pop(name, None)
@@ -60,7 +61,7 @@ def capture(
     return Capture(tuple(sorted(nodes, key=lambda item: item.node)), tuple(changes), tuple(gaps))
 
 
-def _announces(cluster: Cluster) -> bool:
+def announces(cluster: Cluster) -> bool:
     """Say whether the nodes of a cluster announce themselves as Calico-VPP does."""
     spec = cluster.spec
     return spec.dataplane == "calico-vpp" and spec.control_plane == "bgp" and spec.srv6 is not None

@@ -15,6 +15,7 @@ from typing import Final
 
 from intent.kinds.project import ProjectSpec
 from reconciler.plan import Action, Observation, Plan
+from renderers import RULES
 from renderers.resource import Key, Resource
 
 TRAILER: Final = "Intentc-Allow-Delete"
@@ -84,7 +85,7 @@ def check(
     """Return what the brake refuses; `allow` maps types to how many deletions were approved over all targets.
 
     Refused are more than `limits` allow, the last object of a type, and whatever is protected. What the same
-    plan creates does not count as staying: its creation may fail. Views do not count.
+    plan creates does not count as staying: its creation may fail. Views do not count, nor what is cleared up.
     """
     deleted = _count((action.target, action.before) for action in plan.actions if not action.after)
     guarded = [action for action in plan.actions if _takes_protected(action)]
@@ -155,5 +156,7 @@ def _count(resources: Iterable[tuple[str, Resource | None]]) -> Counter[_Group]:
     return Counter(
         _group(target, resource.key)
         for target, resource in resources
-        if resource is not None and not resource.view
+        if resource is not None
+        and not resource.view
+        and (resource.key.family, resource.key.type) not in RULES.cleared
     )

@@ -32,6 +32,7 @@ RULES: Final = Rules(
     needs={name: needs for module in _MODULES for name, needs in module.NEEDS.items()},
     replaces={name: fields for module in _MODULES for name, fields in module.REPLACES.items()},
     effects=EFFECTS,
+    cleared=srpolicy.CLEARED,
 )
 """What is declared of all types, by the modules that make them."""
 

@@ -95,6 +95,8 @@ class Rules:
     needs: Needs = field(default_factory=dict)
     replaces: Replaces = field(default_factory=dict)
     effects: Effects = field(default_factory=dict)
+    cleared: frozenset[Type] = frozenset()
+    """Types that nobody asks for: deleting them clears up, and is no loss that a brake would look at."""
 
     def fixed(self, name: Type, changes: Iterable[Change]) -> list[str]:
         """Return the paths of those changes that the target cannot make in place."""

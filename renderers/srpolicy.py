@@ -15,6 +15,8 @@ from renderers.resource import Key, Resource
 
 FAMILY: Final = "srpolicy"
 TYPE: Final = "sr-policy"
+REMAINDER: Final = "remainder"
+"""What is left of a policy that went, and leads to a SID that its node has given up: never asked for."""
 
 NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
     # It is announced when nodes can take it, and when its last SID is there to decapsulate.
@@ -24,6 +26,8 @@ NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
     ),
 }
 REPLACES: Final[Mapping[tuple[str, str], frozenset[str]]] = {}
+CLEARED: Final = frozenset({(FAMILY, REMAINDER)})
+"""Types whose deletion clears up, and takes nothing from anybody."""
 
 
 def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:

@@ -114,8 +114,10 @@ class StandIn:
         events: queue.Queue[Any] = queue.Queue()
         self.watchers.append(events)
         if request.table.filters[0].init:
-            for paths in list(self.paths.values()):
-                events.put(new("WatchEventResponse", table=new("TableEvent", paths=paths)))
+            # GoBGP tells the whole table in one message, however large that is.
+            best = [paths[0] for paths in list(self.paths.values()) if paths]
+            if best:
+                events.put(new("WatchEventResponse", table=new("TableEvent", paths=best)))
         while context.is_active():
             with suppress(queue.Empty):
                 event = events.get(timeout=0.05)

@@ -166,6 +166,13 @@ spec:
         twin = repeated(target.name for target in self.targets)
         if twin:
             raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
+        same = repeated(
+            (target.type, target.address if target.type == "gobgp" else target.name)
+            for target in self.targets
+        )
+        if same:
+            hint = "they would wait for each other's lease: name all clusters in one of them"
+            raise wrong(f"two targets are the GoBGP at {same[1][1]!r}", hint, "targets", same[0], "address")
         paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
         for index, path in enumerate(paths):
             for other in filter(None, paths[:index] if path else ()):

@@ -15,8 +15,9 @@ from intent.diagnostics import Report, did_you_mean
 from intent.files import Folder
 from intent.kinds.facts import NodeSids
 from intent.kinds.project import Target
+from intent.model import Intent
 from intent.repository import Repository, open_repository
-from intentc.captured import HEAD, Capture, capture, write
+from intentc.captured import HEAD, Capture, announces, capture, write
 from intentc.files import replace_file
 from intentc.session import Session, add_format, tell
 from reconciler.drivers.base import DriverError
@@ -73,11 +74,16 @@ def _capture(session: Session, repository: Repository, resolved: Resolved, targe
     from reconciler.drivers.gobgp.client import Api
     from reconciler.drivers.gobgp.heard import heard
 
+    if not any(announces(resolved.clusters[name]) for name in target.clusters):
+        clusters = f"none of its clusters ({', '.join(target.clusters)})"
+        sys.stdout.write(f"{target.name}: {clusters} has nodes that announce their SIDs\n")
+        return 0
     name = f"captured-{target.name}"
     path = _file(repository, name)
-    if path is None or not _ours(session.root / path):
+    known = next((item for item in repository.facts if item.name == name), None)
+    if path is None or not _ours(session.root / path, known):
         return 1
-    before = next((item.spec.nodes for item in repository.facts if item.name == name), ())
+    before = known.spec.nodes if known else ()
     api = Api(target.address)
     try:
         speaker = api.speaker()
@@ -110,8 +116,14 @@ def _file(repository: Repository, name: str) -> str | None:
     return None
 
 
-def _ours(path: Path) -> bool:
-    """Say whether a file is ours to write: it is not there, or was written by us."""
+def _ours(path: Path, known: Intent | None) -> bool:
+    """Say whether a file is ours to write: not there, or written by us, and no other has its facts."""
+    if known and Path(known.doc.file).resolve() != path.resolve():
+        sys.stderr.write(
+            f"intentc: {known.doc.file} holds Facts {known.name!r}, which {path} would say twice\n"
+        )
+        sys.stderr.write("  hint: remove them there, or give them another name\n")
+        return False
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else HEAD
     except (OSError, UnicodeDecodeError) as error:

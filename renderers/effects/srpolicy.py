@@ -33,4 +33,7 @@ EFFECTS: Final[Effects] = {
         Effect("hitless", "agents add new segment lists before they take old ones away", UPDATE | REPLACE),
         Effect("hitless", "steering into it was moved or taken away in an earlier phase", DELETE),
     ),
+    ("srpolicy", "remainder"): (
+        Effect("brief loss", "it led to a SID that the node gave up: agents follow to the new one", DELETE),
+    ),
 }

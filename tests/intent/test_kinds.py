@@ -224,6 +224,11 @@ RULES = [
         "fixed addresses and MACs need a single replica",
     ),
     ("Project", "targets: [{name: a}, {name: a}]", "two targets are called 'a'"),
+    (
+        "Project",
+        "targets: [{name: a, type: gobgp, clusters: [a]}, {name: b, type: gobgp, clusters: [b]}]",
+        "two targets are the GoBGP at '127.0.0.1:50051'",
+    ),
     ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
     (
         "Project",

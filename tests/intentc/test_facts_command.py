@@ -108,6 +108,17 @@ def test_the_same_facts_make_the_same_bytes(server: StandIn, capsys: pytest.Capt
     assert FILE.read_bytes() == before
 
 
+def test_it_works_from_another_folder(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everyone(server)
+    run(["facts", "capture"])
+    monkeypatch.chdir(FILE.parent)
+    capsys.readouterr()
+    assert run(["-C", "..", "facts", "capture"]) == 0
+    assert capsys.readouterr().out == "facts/captured-bgp.yaml is up to date: 3 nodes\n"
+
+
 def test_what_changed_is_told(server: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     everyone(server)
     run(["facts", "capture"])
@@ -150,6 +161,52 @@ def test_who_was_never_heard_is_told(server: StandIn, capsys: pytest.CaptureFixt
     assert "wrote facts/captured-bgp.yaml: 2 nodes" in told.out
     assert "calico-2: is not heard; nothing is known of it" in told.err
     assert "fd22::77 announces itself, and no node has that address" in told.err
+
+
+FAR = """kind: Node
+metadata: {name: far-1}
+spec:
+  site: dc1
+  labels: {cluster: far}
+  ipv6: "fd22::9"
+  uplink: {router: a1, interface: eth1, nextHop: "fd22::ffff"}
+"""
+FAR_CLUSTER = """kind: Cluster
+metadata: {name: far}
+spec:
+  nodes: {matchLabels: {cluster: far}}
+  dataplane: calico-vpp
+  controlPlane: bgp
+  podCidrs: {ipv4: 10.99.0.0/16}
+  srv6: {localsids: "fcee::/48", policies: "cafe:9::/118"}
+  versions: {calicoVpp: 3.32.0}
+"""
+
+
+def test_nodes_of_clusters_of_another_target_are_no_strangers(
+    server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One reflector may serve several clusters, whose facts come from targets of their own."""
+    everyone(server)
+    Path("intent/far.yaml").write_text(f"{API}{FAR}---\n{API}{FAR_CLUSTER}")
+    project = Path("intentc.yaml")
+    project.write_text(project.read_text().replace("clusters: [core]", "clusters: [far]"))
+    hop = Segment("fcee::94", 19)
+    server.policy(Announced(Nlri(0, 4, "fd22::9"), "fd22::9", "cafe:9::4", (Weighted(12, (hop,)),)))
+    assert run(["facts", "capture"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("far-1: new\nwrote facts/captured-bgp.yaml: 1 node\n", "")
+
+
+def test_a_target_without_calico_has_nothing_to_capture(
+    server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everyone(server)
+    project = Path("intentc.yaml")
+    project.write_text(project.read_text().replace("clusters: [core]", "clusters: [edge]"))
+    assert run(["facts", "capture"]) == 0
+    assert "bgp: none of its clusters (edge) has nodes that announce their SIDs" in capsys.readouterr().out
+    assert not FILE.exists()
 
 
 @pytest.mark.parametrize("method", ["GetBgp", "ListPath"])
@@ -200,6 +257,18 @@ def test_a_file_of_somebody_else_is_left_alone(server: StandIn, capsys: pytest.C
     assert run(["facts", "capture"]) == 1
     assert "was not written by `intentc facts capture`" in capsys.readouterr().err
     assert FILE.read_text().startswith("# mine")
+
+
+def test_facts_of_that_name_in_another_file_are_left_alone(
+    server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everyone(server)
+    FILE.parent.mkdir()
+    other = FILE.with_name("mine.yaml")
+    other.write_text(API + "kind: Facts\nmetadata: {name: captured-bgp}\nspec: {}\n")
+    assert run(["facts", "capture"]) == 1
+    assert "facts/mine.yaml holds Facts 'captured-bgp'" in capsys.readouterr().err
+    assert not FILE.exists()
 
 
 def test_without_a_target_there_is_nobody_to_ask(server: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

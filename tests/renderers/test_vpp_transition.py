@@ -97,7 +97,19 @@ NONE = 0xFFFFFFFF
         pytest.param([(1, A)], [(3, A)], [(WEIGHT, 7, (3, A))], id="another weight"),
         pytest.param([(1, A), (2, B)], [(2, B), (1, A)], [], id="another order"),
         pytest.param([(1, A)], [(1, A), (1, B)], [(ADD, NONE, (1, B))], id="one more"),
-        pytest.param([(1, A), (1, A)], [(1, A)], [(DELETE, 8, (1, A))], id="a second copy goes"),
+        pytest.param(
+            [(1, A), (2, B), (1, A)],
+            [(2, B), (1, A)],
+            [
+                (ADD, NONE, (2, B)),
+                (ADD, NONE, (1, A)),
+                (DELETE, 7, (1, A)),
+                (DELETE, 8, (2, B)),
+                (DELETE, 9, (1, A)),
+            ],
+            id="a second copy says that some may hold the old source",
+        ),
+        pytest.param([(0, A)], [(1, B)], [(ADD, NONE, (1, B)), (DELETE, 7, (1, A))], id="without a weight"),
         pytest.param([(1, A)], [(1, A), (1, A)], [(ADD, NONE, (1, A))], id="a copy that is wanted"),
         pytest.param(
             [(1, A), (2, A)], [(2, A), (5, A)], [(WEIGHT, 7, (5, A))], id="what is equal is not reweighed"
@@ -140,7 +152,8 @@ def test_a_policy_ends_with_its_lists_and_is_never_without(stands: list[Row], wa
                 pool[index] = row
         assert pool
     assert Counter(pool.values()) == Counter(wanted)
-    assert added <= Counter(wanted) - Counter(stands), "a list that stands is added"
+    if all(count <= max(1, wanted.count(row)) for row, count in Counter(stands).items()):
+        assert added <= Counter(wanted) - Counter(stands), "a list that stands is added"
 
 
 def test_what_stands_as_wanted_is_not_touched() -> None:
@@ -219,9 +232,18 @@ def test_a_policy_that_changes_with_the_source_keeps_no_old_list() -> None:
     assert of_lists(found[2:]) == [(ADD, NONE, (1, A)), (ADD, NONE, (1, B)), (DELETE, 7, (1, A))]
 
 
-def test_a_table_that_is_used_takes_no_other_name() -> None:
-    with pytest.raises(ValueError, match="table 5 ipv4 cannot take another name"):
-        steps((table(), table("intentc/zone")))
+def test_a_table_goes_before_it_has_another_name() -> None:
+    said = [one.arguments for one in steps((table(), table("intentc/zone")))]
+    assert [(one["is_add"], one["table"]["name"]) for one in said] == [
+        (False, "intentc/pods"),
+        (True, "intentc/zone"),
+    ]
+
+
+def test_a_renewal_never_looks_like_what_is_wanted_before_its_end() -> None:
+    before = replace(policy((1, A)), spec={**policy((1, A)).spec, "source": "fd00::7"})
+    found = steps((before, policy((1, B), (1, A))), held=Held({BSID: numbered([(1, A)])}))
+    assert of_lists(found) == [(ADD, NONE, (1, A)), (ADD, NONE, (1, B)), (DELETE, 7, (1, A))]
 
 
 def test_a_policy_is_left_with_a_list() -> None:

@@ -85,7 +85,8 @@ class Api:
         """Open a stream that yields as often as best paths of SR policies may have changed."""
         self._ready()
         table = new("WatchTable", filters=[new("Filter", init=True)])
-        call = self._stream("WatchEvent", "WatchEventResponse")(new("WatchEventRequest", table=table))
+        with self._refusals():
+            call = self._stream("WatchEvent", "WatchEventResponse")(new("WatchEventRequest", table=table))
         try:
             yield self._events(call)
         finally:
@@ -134,8 +135,10 @@ class Api:
         if self._channel is None:
             import grpc
 
-            # The API is one's own machine or network: a proxy for the web has no part in it.
-            self._channel = grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
+            # The API is one's own machine or network: a proxy for the web has no part in it. GoBGP tells
+            # watchers its whole table in one message.
+            options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1)]
+            self._channel = grpc.insecure_channel(self.address, options=options)
         return self._channel
 
     @contextmanager

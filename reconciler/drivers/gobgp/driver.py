@@ -6,7 +6,10 @@ everything else, and all that peers announced, is foreign.
 Agents of Calico-VPP ignore withdrawals, and of the policies that they ever heard for a node and family they
 use the last one of the highest priority. So what led to such a node is not withdrawn: under the same NLRI,
 the node's own path of one SID is announced in its place. That remainder counts as absent while it leads to
-the SID that the node announces now; one that does not is shown, and the next apply makes it anew.
+the SID that the node announces now; one that does not is shown as such, and the next apply makes it anew.
+
+Clusters of a mesh may announce the same policy, each under its mark. A remainder never stands beside one of
+these, since agents would take whichever comes last.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from typing import TYPE_CHECKING, Final
 from compiler.derived.announcements import (
     BEHAVIORS,
     FAMILY_COLORS,
+    LARGEST_FUNCTION,
     PRIORITY,
     calico_family,
+    distinguisher,
     mark,
     marked,
 )
@@ -38,16 +43,23 @@ from reconciler.drivers.base import (
 )
 from reconciler.drivers.fence import Fence
 from reconciler.drivers.gobgp.client import Api
-from reconciler.drivers.gobgp.paths import Announced, Nlri, Segment, Weighted, announced_as, spec_of
+from reconciler.drivers.gobgp.paths import (
+    Announced,
+    Nlri,
+    Segment,
+    Weighted,
+    announced_as,
+    path_of,
+    spec_of,
+)
 from reconciler.local import state_folder
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
+from renderers.srpolicy import FAMILY, REMAINDER, TYPE
 
 if TYPE_CHECKING:
     from reconciler.secrets import Vault
 
-FAMILY: Final = "srpolicy"
-TYPE: Final = "sr-policy"
 _OF_NODES: Final = 0
 """Distinguisher with which the nodes of Calico announce themselves."""
 
@@ -56,8 +68,8 @@ _OF_NODES: Final = 0
 class Table:
     """What the table of a GoBGP holds, sorted by who announced it."""
 
-    ours: Mapping[Nlri, Announced]
-    """What was injected with one of our marks, remainders included."""
+    ours: dict[Nlri, Announced]
+    """What was injected with one of our marks, remainders included; kept up to date while a batch is done."""
     own: Mapping[tuple[str, int], Announced]
     """What Calico-VPP nodes announce towards themselves, by address and colour."""
 
@@ -147,23 +159,26 @@ class Gobgp:
 
     def _resource(self, found: Announced) -> Resource:
         cluster = self.clusters[marked(found.nlri.distinguisher)]
-        return Resource(Key(FAMILY, f"cluster/{cluster}", TYPE, str(found.nlri)), spec_of(found))
+        kind = REMAINDER if _remains(found) else TYPE
+        return Resource(Key(FAMILY, f"cluster/{cluster}", kind, str(found.nlri)), spec_of(found))
 
     def _foreign(self, key: Key) -> bool:
         """Say whether a key is none that this driver could have observed."""
         nlri = _nlri(key.name)
         cluster = self.clusters.get(marked(nlri.distinguisher)) if nlri else None
-        return (key.family, key.scope, key.type) != (FAMILY, f"cluster/{cluster}", TYPE)
+        known = (key.family, key.scope) == (FAMILY, f"cluster/{cluster}")
+        return not known or key.type not in (TYPE, REMAINDER)
 
     def _unfit(self, action: Action) -> str:
         """Say why an object cannot be announced; empty where it can."""
         if action.after is None:
             return ""
-        if self._foreign(action.key):
+        if self._foreign(action.key) or action.key.type == REMAINDER:
             clusters = ", ".join(sorted(self.clusters.values()))
             return f"{action.key} is not ours to announce: this target is for the policies of {clusters}"
         try:
             wanted = announced_as(action.after.spec)
+            path_of(wanted)
         except (KeyError, TypeError, ValueError) as error:
             return f"{action.key} is no SR policy that BGP can carry: {error}"
         if str(wanted.nlri) != action.key.name:
@@ -174,25 +189,46 @@ class Gobgp:
         """Do one action; what the server refuses concerns it alone."""
         try:
             if action.after is not None:
-                wanted = announced_as(action.after.spec)
-                if table.ours.get(wanted.nlri) != wanted:
-                    self.api.announce(wanted)
+                self._bring(announced_as(action.after.spec), table)
             elif not self._foreign(action.key):
                 self._take_back(action.key, table)
         except PermanentError as error:
             return Outcome(action, "failed", str(error))
         return Outcome(action, "done")
 
+    def _bring(self, wanted: Announced, table: Table) -> None:
+        if table.ours.get(wanted.nlri) != wanted:
+            self.api.announce(wanted)
+            table.ours[wanted.nlri] = wanted
+        for left in self._twins(wanted.nlri, table):
+            if _gone(left, table):
+                self._withdraw(left, table)
+
     def _take_back(self, key: Key, table: Table) -> None:
         nlri = _nlri(key.name)
         found = table.ours.get(nlri) if nlri else None
-        if found is None or _gone(found, table):
+        if found is None or _gone(found, table) or (key.type == REMAINDER) is not _remains(found):
             return
         family = calico_family(found.nlri.distinguisher)
-        if family:
-            self.api.announce(remainder(found, family, _own(found, family, table)))
+        if family is None or any(not _gone(item, table) for item in self._twins(found.nlri, table)):
+            self._withdraw(found, table)
         else:
-            self.api.withdraw(found)
+            left = remainder(found, family, _own(found, family, table))
+            self.api.announce(left)
+            table.ours[left.nlri] = left
+
+    def _withdraw(self, found: Announced, table: Table) -> None:
+        self.api.withdraw(found)
+        del table.ours[found.nlri]
+
+    def _twins(self, nlri: Nlri, table: Table) -> tuple[Announced, ...]:
+        """Return what other clusters announce towards the same Calico-VPP node, for the same family."""
+        if calico_family(nlri.distinguisher) is None:
+            return ()
+        ends_in = nlri.distinguisher & LARGEST_FUNCTION
+        numbers = (distinguisher(cluster, ends_in) for cluster in self.clusters.values())
+        others = (nlri._replace(distinguisher=number) for number in numbers if number != nlri.distinguisher)
+        return tuple(table.ours[other] for other in others if other in table.ours)
 
 
 def _nlri(name: str) -> Nlri | None:
@@ -228,10 +264,19 @@ def _own(found: Announced, family: str, table: Table) -> Announced | None:
 def _gone(found: Announced, table: Table) -> bool:
     """Say whether a path is only what remains of a policy that was taken back."""
     family = calico_family(found.nlri.distinguisher)
-    if family is None or [len(item.segments) for item in found.lists] != [1]:
+    if family is None or not _one_sid(found):
         return False
     own = _own(found, family, table)
-    return own is None or own.service_sid == found.service_sid
+    return own is None or own.service_sid in (None, found.service_sid)
+
+
+def _remains(found: Announced) -> bool:
+    """Say whether a path is the node's own one: no policy towards a Calico-VPP node is like that."""
+    return calico_family(found.nlri.distinguisher) is not None and _one_sid(found)
+
+
+def _one_sid(found: Announced) -> bool:
+    return [len(item.segments) for item in found.lists] == [1]
 
 
 def _state(action: Action, now: Observation) -> str:

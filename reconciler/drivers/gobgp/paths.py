@@ -74,7 +74,7 @@ class Announced:
     neighbor: str = ""
     """Who announced it to this speaker; empty where it was injected here."""
     unknown: tuple[str, ...] = ()
-    """What else stands in it, by the names of the API."""
+    """What else stands in it, by the names of the API; communities have that word before theirs."""
 
     @property
     def behavior(self) -> int | None:
@@ -255,7 +255,7 @@ class _Reading:
                     for part in tunnel.tlvs:
                         self.sub_tlv(part)
             case _ if name not in _PASSED:
-                self.unknown.append(name)
+                self.unknown.append(f"community {name}" if "Communities" in name else name)
 
     def communities(self, boxes: Iterable[Any]) -> None:
         for box in boxes:
@@ -264,7 +264,7 @@ class _Reading:
             if target and value.local_admin == 0:
                 self.targets.append(value.address)
             else:
-                self.unknown.append(name)
+                self.unknown.append(f"community {name}")
 
     def sub_tlv(self, box: Any) -> None:
         name, value = unpacked(box)

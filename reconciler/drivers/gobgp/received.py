@@ -55,7 +55,9 @@ def _best(listed: Iterable[Announced]) -> Iterable[Announced]:
 def _usable(item: Announced, me: str) -> ReceivedPolicy | None:
     """Return what a headend may install; None where RFC 9830 §4.2.1 or RFC 9256 §5.1 forbids it."""
     meant = me in item.route_targets if item.route_targets else item.no_advertise
-    if not meant or item.bsid is None or item.unknown:
+    # Speakers on the way tag paths, for example as long-lived stale (RFC 9494).
+    garbled = any(not what.startswith("community ") for what in item.unknown)
+    if not meant or item.bsid is None or garbled:
         return None
     lists = sorted(
         (part.weight, tuple(hop.sid for hop in part.segments))
@@ -116,6 +118,8 @@ class Watch:
     def _run(self) -> None:
         while not self._closed.is_set():
             with suppress(DriverError), self._api.changes() as events:
+                if self._closed.is_set():  # by now nobody else would end the stream
+                    break
                 for _ in events:
                     self._changed.set()
             self._changed.set()

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from compiler.derived.announcements import distinguisher
 from intent.kinds.project import Target
 from reconciler.apply import apply
+from reconciler.brake import check
 from reconciler.drivers import open_driver
 from reconciler.drivers.base import Outcome, PermanentError, TransientError
 from reconciler.drivers.gobgp.client import Api
 from reconciler.drivers.gobgp.driver import Gobgp
 from reconciler.drivers.gobgp.paths import Announced, Nlri, Segment, Weighted, announced_as, spec_of
-from reconciler.plan import Action, plan
+from reconciler.plan import Action, Plan, plan
 from reconciler.retry import Retry
 from renderers import RULES
 from renderers.resource import Key, Resource
@@ -61,11 +62,15 @@ def driver(server: StandIn, tmp_path: Path) -> Gobgp:
 
 def bring(driver: Gobgp, *wanted: Resource) -> list[Action]:
     """Apply what is wanted, as the command does, and return what was done; nothing is left to do then."""
-    made = plan({"bgp": wanted}, {"bgp": driver.observe()}, RULES)
+    made = planned(driver, *wanted)
     result = apply(made, {"bgp": driver}, retry=Retry(2, 0.0))
     assert result.failed == ()
-    assert plan({"bgp": wanted}, {"bgp": driver.observe()}, RULES).actions == ()
+    assert planned(driver, *wanted).actions == ()
     return list(made.actions)
+
+
+def planned(driver: Gobgp, *wanted: Resource) -> Plan:
+    return plan({"bgp": wanted}, {"bgp": driver.observe()}, RULES)
 
 
 def test_a_removed_policy_gives_way_to_the_nodes_own_path(server: StandIn, driver: Gobgp) -> None:
@@ -102,6 +107,42 @@ def test_a_policy_that_comes_again_wins_again(server: StandIn, driver: Gobgp) ->
         assert path_of_traffic(server) == ("fcff:3::4",)
 
 
+def of(cluster: str, item: Resource) -> Resource:
+    """Return the same policy as another cluster of the mesh announces it."""
+    said = announced_as(item.spec)
+    return resource(replace(said, nlri=said.nlri._replace(distinguisher=distinguisher(cluster, 4))), cluster)
+
+
+def test_a_cluster_that_leaves_the_mesh_takes_no_traffic_off_the_policy_of_another(
+    server: StandIn, driver: Gobgp
+) -> None:
+    server.policy(own_path())
+    stays = engineered("fcbb:1::")
+    bring(driver, stays, of("edge", stays))
+    bring(driver, stays)
+    assert path_of_traffic(server) == ("fcbb:1::", "fcff:3::4")
+    bring(driver)
+    assert path_of_traffic(server) == ("fcff:3::4",)
+
+
+@pytest.mark.parametrize("last", ["core", "edge"])
+def test_of_two_clusters_that_announced_a_policy_one_remainder_is_left(
+    server: StandIn, driver: Gobgp, last: str
+) -> None:
+    server.policy(own_path())
+    core = engineered("fcbb:1::")
+    edge = of("edge", core)
+    bring(driver, core, edge)
+    bring(driver)
+    assert path_of_traffic(server) == ("fcff:3::4",)
+    assert len([item for item in server.listed() if not item.neighbor]) == 1
+    again = engineered("fcbb:2::") if last == "core" else of("edge", engineered("fcbb:2::"))
+    bring(driver, again)
+    assert path_of_traffic(server) == ("fcbb:2::", "fcff:3::4")
+    (only,) = [item for item in server.listed() if not item.neighbor]
+    assert spec_of(only) == again.spec, "an agent that starts now has nothing to choose from"
+
+
 def test_one_policy_takes_the_place_of_another(server: StandIn, driver: Gobgp) -> None:
     server.policy(own_path())
     bring(driver, engineered("fcbb:1::"))
@@ -127,9 +168,25 @@ def test_a_node_that_draws_another_sid_is_followed(server: StandIn, driver: Gobg
     assert path_of_traffic_of_running(server) == ("fcff:3::4",), "which is gone: its traffic is lost"
     (stale,) = driver.observe().resources.values()
     assert stale.spec["lists"][0]["segments"] == [{"sid": "fcff:3::4", "behavior": 19}]
+    made = planned(driver)
+    (done,) = made.actions
+    assert (done.operation, done.key.type, done.impact.level) == ("delete", "remainder", "brief loss")
+    assert check(made, {"bgp": driver.observe()}, {}) == (), "the brake lets traffic return"
     (done,) = bring(driver)
     assert done.operation == "delete"
     assert path_of_traffic(server) == ("fcff:3::99",)
+
+
+def test_a_policy_comes_in_the_place_of_what_another_left(server: StandIn, driver: Gobgp) -> None:
+    """One apply makes the policy and deletes what is left under its name: the policy stays."""
+    server.policy(own_path())
+    bring(driver, engineered("fcbb:1::"))
+    bring(driver)
+    server.policy(own_path(sid="fcff:3::99", bsid="cafe::4"))
+    wanted = engineered("fcbb:2::")
+    assert {action.operation for action in bring(driver, wanted)} == {"create", "delete"}
+    assert path_of_traffic(server)[0] == "fcbb:2::"
+    assert planned(driver, wanted).actions == ()
 
 
 def path_of_traffic_of_running(server: StandIn) -> tuple[str, ...]:
@@ -152,6 +209,16 @@ def test_where_the_node_is_not_heard_the_sid_of_the_policy_stays(server: StandIn
     (left,) = server.listed()
     assert left.lists == (Weighted(1, (Segment("fcff:3::4", 19),)),)
     assert left.bsid == "cafe::8001"
+
+
+def test_a_node_whose_announcement_says_no_sid_is_as_one_that_is_not_heard(
+    server: StandIn, driver: Gobgp
+) -> None:
+    server.policy(replace(own_path(), lists=()))
+    bring(driver, engineered("fcbb:1::"))
+    bring(driver)
+    (left,) = [item for item in driver.api.policies() if not item.neighbor]
+    assert left.service_sid == "fcff:3::4"
 
 
 def test_several_lists_of_one_sid_are_no_remainder(server: StandIn, driver: Gobgp) -> None:
@@ -208,6 +275,8 @@ ODD = {
         replace(engineered(), spec={k: v for k, v in engineered().spec.items() if k != "lists"}),
         "no SR policy that BGP can carry",
     ),
+    "no address": (replace(engineered(), spec={**engineered().spec, "bsid": "cafe"}), "BGP can carry"),
+    "too large": (replace(engineered(), spec={**engineered().spec, "priority": 1 << 32}), "BGP can carry"),
     "another name": (
         replace(engineered(), spec={**engineered().spec, "endpoint": "fd22::4"}),
         "names another policy",
@@ -322,3 +391,32 @@ def test_traffic_always_takes_what_intent_says(
             assert taken == expected or (expected is None and taken[0]["segments"][0]["sid"] == sids[one])
             assert len(taken) == 1
             assert expected is not None or len(taken[0]["segments"]) == 1
+
+
+MESH = st.lists(
+    st.tuples(st.sets(st.sampled_from(["core", "edge"])), st.sampled_from(["a", "b"]), st.booleans()),
+    max_size=12,
+)
+
+
+@given(MESH)
+def test_clusters_of_a_mesh_come_and_go_and_traffic_takes_what_intent_says(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[set[str], str, bool]]
+) -> None:
+    """The same holds for agents that ran all the time, and for one that starts now and hears in any order."""
+    api = Memory()
+    driver = Gobgp("bgp", api, ["core", "edge"], tmp_path_factory.getbasetemp())
+    sid = "fcff:3::4"
+    api.learn(own_path())
+    for number, (clusters, by, drawn) in enumerate(steps):
+        if drawn:
+            sid = f"fcff:3::{number + 16:x}"
+            api.learn(own_path(sid=sid))
+        te = engineered(f"fcbb:{by}::", sid=sid)
+        bring(driver, *(of(cluster, te) for cluster in clusters))
+        expected = (f"fcbb:{by}::", sid) if clusters else (sid,)
+        fresh = list(api.policies())
+        for heard in (api.heard, fresh, fresh[::-1]):
+            chosen = in_force(heard, NODE, 19)
+            assert chosen is not None
+            assert tuple(hop.sid for hop in chosen.lists[0].segments) == expected

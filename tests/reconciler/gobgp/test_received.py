@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
 
 from reconciler.drivers.base import TransientError
 from reconciler.drivers.gobgp.client import Api
-from reconciler.drivers.gobgp.paths import Announced, Nlri, Segment, Weighted
+from reconciler.drivers.gobgp.messages import new, packed
+from reconciler.drivers.gobgp.paths import NO_ADVERTISE, Announced, Nlri, Segment, Weighted, path_of
 from reconciler.drivers.gobgp.received import ReceivedPolicy, Watch, received
 from tests.gobgpd import free_port, stand_in
 from tests.reconciler.gobgp.test_paths import PLAIN
@@ -71,6 +75,33 @@ def test_what_cannot_be_installed_is_left_out(broken: Announced) -> None:
     assert seen(broken) == ()
 
 
+@pytest.mark.parametrize(
+    "tagged",
+    [
+        packed("CommunitiesAttribute", communities=[NO_ADVERTISE, 0xFFFF0006]),
+        packed("ExtendedCommunitiesAttribute", communities=[packed("SRWeight", weight=1)]),
+        new("Any", type_url="type.googleapis.com/apipb.LargeCommunitiesAttribute"),
+    ],
+)
+def test_what_speakers_on_the_way_tag_stays_usable(tagged: Any) -> None:
+    """A session that breaks makes paths long-lived stale (RFC 9494): to keep them is what that is for."""
+    path = path_of(PLAIN)
+    path.pattrs.append(tagged)
+    with stand_in() as server:
+        server.learn(path)
+        assert [policy.bsid for policy in received(Api(server.address))] == ["cafe::1"]
+
+
+def test_what_cannot_be_read_as_a_whole_is_left_out() -> None:
+    path = path_of(replace(PLAIN, lists=()))
+    label = new("Any", type_url="type.googleapis.com/apipb.SegmentTypeA")
+    part = packed("TunnelEncapSubTLVSRSegmentList", segments=[label])
+    path.pattrs.append(packed("TunnelEncapAttribute", tlvs=[new("TunnelEncapTLV", type=15, tlvs=[part])]))
+    with stand_in() as server:
+        server.learn(path)
+        assert received(Api(server.address)) == ()
+
+
 def test_lists_stand_in_the_order_of_their_sids() -> None:
     lists = (Weighted(1, (Segment("fcbb:2::"), HOP)), Weighted(2, (Segment("fcbb:1::"), HOP)))
     (policy,) = seen(replace(PLAIN, lists=lists))
@@ -117,6 +148,19 @@ def test_what_stands_in_the_table_when_the_watch_begins_is_a_change() -> None:
         watch.close()
 
 
+def test_a_large_table_is_watched_too() -> None:
+    """Its whole content comes as one message, of more than the four megabytes that gRPC takes by itself."""
+    lists = tuple(Weighted(1, (Segment(f"fcbb:{row:x}::"),) * 15 + (HOP,)) for row in range(16))
+    with stand_in() as server, ThreadPoolExecutor(1) as pool:
+        large = path_of(replace(PLAIN, lists=lists))
+        copies = 5_000_000 // large.ByteSize()
+        server.paths = {(2, 73, b"%d" % number): [large] for number in range(copies)}
+        api = Api(server.address)
+        with api.changes() as events:
+            assert pool.submit(next, events, "broken").result(20) is None
+        api.close()
+
+
 def test_a_server_that_went_and_came_back_is_a_change_and_is_watched_again() -> None:
     port = free_port()
     with stand_in(port=port) as server:
@@ -136,3 +180,39 @@ def test_closing_ends_a_wait() -> None:
     watch = Watch(f"127.0.0.1:{free_port()}")
     watch.close()
     assert watch.wait(10)
+
+
+def test_a_connection_that_was_closed_is_transient() -> None:
+    """As where a watch is closed while its thread opens the stream again."""
+    with stand_in() as server:
+        api = Api(server.address)
+        api.speaker()
+        assert api._channel is not None  # noqa: SLF001 -- what another thread does in between
+        api._channel.close()  # noqa: SLF001 -- as above
+        with pytest.raises(TransientError, match="was closed"), api.changes():
+            pass
+
+
+def test_a_watch_that_is_closed_while_it_reconnects_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, closed = threading.Event(), threading.Event()
+    plain = Api._open  # noqa: SLF001 -- the moment between looking and opening
+
+    def late(api: Api) -> grpc.Channel:
+        if threading.current_thread().name.startswith("gobgp"):
+            reached.set()
+            closed.wait(10)
+        return plain(api)
+
+    with stand_in() as server:
+        monkeypatch.setattr(Api, "_open", late)
+        watch = Watch(server.address)
+        assert reached.wait(10)
+        shut = watch._api.close  # noqa: SLF001 -- as above
+
+        def close() -> None:
+            shut()
+            closed.set()
+
+        monkeypatch.setattr(watch._api, "close", close)  # noqa: SLF001 -- as above
+        watch.close()
+        assert not watch.alive
