@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import time
@@ -13,26 +14,32 @@ from typing import Any, Final
 
 from lab import loss, repository, vpps
 from lab.network import Lab, opened
-from lab.spaces import SEND_RATE, LabError, why_not
+from lab.spaces import ENDS, SEND_RATE, LabError, why_not
+from reconciler.drivers.base import DriverError
 
 ONE: Final = "east-1"
 OTHER: Final = "west-1"
 PINGS: Final = 100
+_PREFIX: Final = re.compile("lab-[a-z0-9-]{0,40}")
+"""What has such a name is removed, so it must not be the name of something else."""
 
 
 def main() -> int:
     """Run the lab; exit code 1 where something was not as promised."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("story", "loss", "loss-vpp"), default="story")
-    parser.add_argument("--packets", type=int, default=1_050_000, help="of the stream of `loss`")
-    parser.add_argument("--changes", type=int, default=100, help="policy changes of `loss`")
+    parser.add_argument("--packets", type=_several, default=1_050_000, help="of the stream of `loss`")
+    parser.add_argument("--changes", type=_several, default=100, help="policy changes of `loss`")
     parser.add_argument("--family", choices=("ipv4", "ipv6"), default="ipv4", help="of the stream of `loss`")
-    parser.add_argument("--prefix", default="lab-", help="what the names of namespaces begin with")
+    parser.add_argument(
+        "--prefix", type=_prefix, default="lab-", help="what the names of namespaces begin with"
+    )
     options = parser.parse_args()
     if why := why_not():
         print(f"lab: skipped: {why}")
         return 0
-    signal.signal(signal.SIGTERM, _end)
+    for number in ENDS:
+        signal.signal(number, end)
     try:
         if options.what == "loss":
             return _loss(options.changes, options.packets, options.family, options.prefix)
@@ -42,7 +49,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nlab: broken off; every namespace was removed")
         return 130
-    except LabError as error:
+    except (LabError, DriverError) as error:
         print(f"lab: {error}")
         return 1
 
@@ -56,8 +63,8 @@ def story(tell: Callable[[str], Any], prefix: str = "lab-") -> int:
         tell(f"built      {parts} in namespaces {prefix}*")
         tell(f"           pod {' · '.join(f'{pod.node} {pod.ipv4} {pod.ipv6}' for pod in lab.pods.values())}")
         tell(f"apply      {lab.intentc('apply', '--yes').splitlines()[-1]}")
-        tell(f"plan       {lab.intentc('plan').splitlines()[-1]}")
-        missing = sum(_ping(lab, one, other, tell) for one, other in ((ONE, OTHER), (OTHER, ONE)))
+        missing = nothing_left(lab, tell)
+        missing += sum(_ping(lab, one, other, tell) for one, other in ((ONE, OTHER), (OTHER, ONE)))
         missing += _stream(lab, tell, "split: 3 parts over p1 and p3, 1 part over link p2-p4-b")
         repository.prefer(lab.repository, "bulk")
         missing += _stream(
@@ -66,6 +73,13 @@ def story(tell: Callable[[str], Any], prefix: str = "lab-") -> int:
         missing += _stream(lab, tell, "bulk")
     tell(f"           {time.monotonic() - begun:.1f} s; every namespace was removed")
     return 1 if missing else 0
+
+
+def nothing_left(lab: Lab, tell: Callable[[str], Any]) -> int:
+    """Plan again, and tell; return 1 where something is left to do."""
+    said = lab.intentc("plan").splitlines()[-1]
+    tell(f"plan       {said}")
+    return 0 if said.startswith("nothing to change") else 1
 
 
 def _ping(lab: Lab, one: str, other: str, tell: Callable[[str], Any]) -> int:
@@ -121,7 +135,22 @@ def _loss_vpp(changes: int, count: int, prefix: str) -> int:
     return 1 if found.lost else 0
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
+def _several(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not like lab-mine-: lab-, then up to 40 of a-z, 0-9 and -"
+        )
+    return text
+
+
+def end(_signal: int, _frame: FrameType | None) -> None:
+    """Break off as ctrl-C does."""
     raise KeyboardInterrupt
 
 

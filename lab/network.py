@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +17,7 @@ from intent.diagnostics import as_text
 from intentc.session import begin
 from lab import pods, repository, topology
 from lab.pods import Pod
-from lab.spaces import ROOT, LabError, Spaces, stream
+from lab.spaces import LabError, Spaces, run, stream
 from reconciler.drivers.linux.driver import LEASES
 from renderers import render
 from renderers.resource import Resource
@@ -46,14 +45,8 @@ class Lab:
 
     def intentc(self, *words: str) -> str:
         """Run the command in the repository; return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "intentc", "-C", str(self.repository), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state")},
-        )
+        command = [sys.executable, "-m", "intentc", "-C", str(self.repository), *words]
+        done = run(command, environment={**os.environ, "XDG_STATE_HOME": str(self.folder / "state")})
         if done.returncode not in (0, 2):
             raise LabError(f"intentc {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -96,11 +89,11 @@ def opened(
     encapsulation: str = "full",
 ) -> Iterator[Lab]:
     """Build a lab with some nodes, and a pod on some of them; remove all of it in the end."""
-    folder = Path(mkdtemp(prefix=f"intentc-{prefix}"))
-    leases = [LEASES / f"linux-{prefix}{node}" for node in nodes]
-    _remove(*leases)  # of a lab that was killed
-    try:
-        with Spaces(prefix) as spaces:
+    with Spaces(prefix) as spaces:
+        folder = Path(mkdtemp(prefix=f"intentc-{prefix}"))
+        leases = [LEASES / f"linux-{prefix}{node}" for node in nodes]
+        _remove(*leases)  # of a lab that was killed
+        try:
             repository.copy(folder / "example", spaces, tuple(nodes), encapsulation)
             lab = Lab(folder, spaces, _graph(folder / "example"), tuple(nodes))
             lab.intentc("ledger", "update")
@@ -110,8 +103,8 @@ def opened(
                 conflist = pods.conflist_of(lab.resources(node), node)
                 lab.pods[node] = pods.start(spaces, f"pod-{node}", node, conflist, folder / "cni")
             yield lab
-    finally:
-        _remove(folder, *leases)
+        finally:
+            _remove(folder, *leases)
 
 
 def _remove(*folders: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,10 @@ _QUICK: Final = (
     "net.ipv6.conf.default.accept_dad=0",
     "net.ipv6.conf.default.dad_transmits=0",
 )
+LIMIT: Final = 120.0
+"""Seconds for one program."""
+ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that break a lab off."""
 SEND_RATE: Final = 20_000
 """Packets per second of a numbered stream."""
 FORWARDS: Final = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
@@ -36,25 +41,37 @@ class Spaces:
         """Name the namespaces; nothing is made yet."""
         self.prefix = prefix
         self._names: list[str] = []
-        self._running: list[subprocess.Popen[str]] = []
+        self.running: list[subprocess.Popen[Any]] = []
+        """What ends with the lab at the latest."""
+        self._alone: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        """Begin; from now on everything that is made is also removed."""
+        """Begin, where no other lab has the same names; from now on all that is made is also removed."""
+        alone = socket.socket(socket.AF_UNIX)
+        try:
+            alone.bind(f"\0intentc-{self.prefix}")  # the kernel lets go of it, however this process ends
+        except OSError:
+            alone.close()
+            raise LabError(f"another lab is running in {self.prefix}*; give this one a --prefix") from None
+        self._alone = alone
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End what runs, and remove the namespaces; a second ctrl-C does not break that off."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
         try:
-            for process in self._running:
+            for process in self.running:
                 process.kill()
                 process.communicate()
             for name in reversed(self._names):
-                subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+                _delete(name)
         finally:
-            signal.signal(signal.SIGINT, before)
+            if self._alone:
+                self._alone.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def name(self, short: str) -> str:
         """Return the full name of a namespace."""
@@ -63,7 +80,7 @@ class Spaces:
     def add(self, short: str, *sysctls: str) -> None:
         """Make a namespace with its loopback up; one that an earlier lab left behind is made anew."""
         name = self.name(short)
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+        _delete(name)
         self._names.append(name)
         _checked(["ip", "netns", "add", name], "")
         self.run(short, "sysctl", "-qw", *_QUICK, *sysctls)
@@ -103,7 +120,7 @@ class Spaces:
             text=True,
             cwd=ROOT,
         )
-        self._running.append(process)
+        self.running.append(process)
         return process
 
     def result(self, process: subprocess.Popen[str], limit: float = 60) -> dict[str, Any]:
@@ -134,6 +151,8 @@ def stream(
     yield report
     ended(outlet)
     report |= spaces.result(outlet) | spaces.result(inlet)
+    if not report["sent"]:
+        raise LabError("no packet was sent, so nothing is known")
     report["lost"] = report["sent"] - report["received"]
 
 
@@ -158,7 +177,7 @@ def why_not() -> str:
 def batch(command: Sequence[str], lines: Sequence[str]) -> None:
     """Run lines of iproute2, all of which must succeed."""
     if lines:
-        done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=False)
+        done = run(command, "\n".join(lines))
         if done.returncode:
             number = done.stderr.rpartition(":")[2].strip()
             line = lines[int(number) - 1] if number.isdecimal() else "; ".join(lines)
@@ -166,12 +185,34 @@ def batch(command: Sequence[str], lines: Sequence[str]) -> None:
 
 
 def _checked(command: Sequence[str], text: str, environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, check=False, env=environment, timeout=120
-    )
+    done = run(command, text, environment)
     if done.returncode:
         raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
     return done.stdout
+
+
+def _delete(name: str) -> None:
+    """Remove a namespace; none is as good."""
+    run(["ip", "netns", "delete", name])
+
+
+def run(
+    command: Sequence[str], text: str = "", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program from the root of the checkout, and wait for it; LabError where it does not end."""
+    try:
+        return subprocess.run(
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env=environment,
+            timeout=LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{' '.join(command)} did not end within {LIMIT} s") from None
 
 
 def ended(process: subprocess.Popen[str]) -> None:

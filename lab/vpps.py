@@ -89,12 +89,16 @@ def _running(spaces: Spaces, folder: Path) -> Iterator[dict[str, Client]]:
         for name in NAMES:
             spaces.add(name)
             processes.append(_start(spaces, folder / name, name))
+            spaces.running.append(processes[-1])
         for name, process in zip(NAMES, processes, strict=True):
             socket = folder / name / "api.sock"
             for _ in range(200):
                 if socket.exists() or process.poll() is not None:
                     break
                 time.sleep(0.05)
+            if not socket.exists():
+                said = (folder / name / "log").read_text(errors="replace").strip()
+                raise LabError(f"VPP {name} did not start: {said[-500:]}")
             clients[name] = Client(str(socket))
             clients[name].connect()
         yield clients
@@ -103,7 +107,11 @@ def _running(spaces: Spaces, folder: Path) -> Iterator[dict[str, Client]]:
             client.close()
         for process in processes:
             process.terminate()
-            process.wait(20)
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _start(spaces: Spaces, folder: Path, name: str) -> subprocess.Popen[bytes]:

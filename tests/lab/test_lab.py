@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from lab import loss, pods, repository
-from lab.__main__ import story
+from lab import __main__, loss, pods, repository, vpps
+from lab.__main__ import nothing_left, story
 from lab.network import Lab, opened
-from lab.spaces import LabError
+from lab.spaces import LabError, Spaces, batch, stream
 from tests.kernels import needed
 
 pytestmark = pytest.mark.real
@@ -27,10 +30,11 @@ def _able() -> None:
     needed()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small() -> Iterator[Lab]:
-    """Give a lab of one node in each data centre."""
-    with opened(f"lab-{os.getpid()}-", ("east-1", "west-1")) as lab:
+    """Give a lab of one node in each data centre; whoever breaks something in it comes last."""
+    needed()
+    with opened(f"lab-{os.getpid()}-small-", ("east-1", "west-1")) as lab:
         lab.intentc("apply", "--yes")
         yield lab
 
@@ -42,7 +46,7 @@ def spaces() -> set[str]:
 
 def test_the_story_is_true_to_the_end() -> None:
     told: list[str] = []
-    prefix = f"lab-{os.getpid()}-"
+    prefix = f"lab-{os.getpid()}-story-"
     assert story(told.append, prefix) == 0, told
     text = "\n".join(told)
     assert "nothing to change; 214 unchanged" in text
@@ -51,7 +55,10 @@ def test_the_story_is_true_to_the_end() -> None:
     for way in ("p1 End ", "p3 End ", "p2 End.X "):
         assert way in split
     assert "(18 hitless)" in change
-    assert "0 of" in change
+    for said in (split, change, bulk):
+        (lost, sent) = re.findall(r"(\d+) of ([\d,]+) packets lost", said)[0]
+        assert lost == "0"
+        assert int(sent.replace(",", "")) > 5000
     assert "p2 End.X " in bulk
     assert "p1 End " not in bulk
     assert "p3 End " not in bulk
@@ -65,6 +72,17 @@ def test_no_packet_is_lost_over_policy_changes(small: Lab) -> None:
         assert (one.lost, one.twice) == (0, 0), str(one)
 
 
+def test_pods_by_hand_are_as_good_as_by_plugins(small: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pods, "able", lambda _: False)
+    conflist = pods.conflist_of(small.resources("west-1"), "west-1")
+    for entries in conflist["plugins"][0]["ipam"]["ranges"]:
+        entries[0]["rangeStart"] = entries[0]["rangeEnd"]
+    second = pods.start(small.spaces, "second", "west-1", conflist, small.folder)
+    monkeypatch.setitem(small.pods, "west-1", second)
+    for family in ("ipv4", "ipv6"):
+        assert small.ping("east-1", "west-1", family) == {"sent": 20, "received": 20}
+
+
 def test_a_broken_path_loses_packets_so_the_count_can_be_believed(small: Lab) -> None:
     with small.stream("east-1", "west-1", flows=64) as report:
         time.sleep(0.3)
@@ -73,25 +91,98 @@ def test_a_broken_path_loses_packets_so_the_count_can_be_believed(small: Lab) ->
     assert report["lost"] > 1000
 
 
-def test_pods_by_hand_are_as_good_as_by_plugins(small: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pods, "able", lambda _: False)
-    conflist = pods.conflist_of(small.resources("west-1"), "west-1")
-    for entries in conflist["plugins"][0]["ipam"]["ranges"]:
-        entries[0]["rangeStart"] = entries[0]["rangeEnd"]
-    small.pods["west-1"] = pods.start(small.spaces, "second", "west-1", conflist, small.folder)
-    for family in ("ipv4", "ipv6"):
-        assert small.ping("east-1", "west-1", family) == {"sent": 20, "received": 20}
-
-
 @pytest.mark.parametrize("encapsulation", ["reduced"])
 def test_other_encapsulations_arrive_too(encapsulation: str) -> None:
-    with opened(f"lab-{os.getpid()}-", ("east-1", "west-1"), encapsulation=encapsulation) as lab:
+    with opened(f"lab-{os.getpid()}-other-", ("east-1", "west-1"), encapsulation=encapsulation) as lab:
         lab.intentc("apply", "--yes")
         for family in ("ipv4", "ipv6"):
             assert lab.ping("east-1", "west-1", family) == {"sent": 20, "received": 20}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_plan_that_is_not_empty_after_an_apply_is_not_as_promised() -> None:
+    told: list[str] = []
+    for said, missing in (("nothing to change; 214 unchanged", 0), ("1 to change; 213 unchanged", 1)):
+        lab = cast("Lab", SimpleNamespace(intentc=lambda *_, said=said: f"{said}\n"))
+        assert nothing_left(lab, told.append) == missing
+        assert said in told[-1]
+
+
+def test_two_labs_of_the_same_name_do_not_build_over_each_other() -> None:
+    prefix = f"lab-{os.getpid()}-two-"
+    with Spaces(prefix) as one:
+        one.add("x")
+        one.ip("x", "link add eth0 type veth peer p0")
+        with pytest.raises(LabError, match="another lab"), Spaces(prefix) as other:
+            other.add("x")
+        assert one.show("x", "link show eth0")
+    with Spaces(prefix) as again:
+        again.add("x")
+    assert [name for name in spaces() if name.startswith(prefix)] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_removes_the_namespaces_is_not_broken_off(
+    how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(command: Sequence[str], *rest: Any, **more: Any) -> Any:
+        if "delete" in command:
+            os.kill(os.getpid(), how)
+        return real(command, *rest, **more)
+
+    real, before = subprocess.run, signal.signal(how, __main__.end)
+    prefix = f"lab-{os.getpid()}-end-"
+    try:
+        with Spaces(prefix) as made:
+            made.add("x")
+            made.add("y")
+            monkeypatch.setattr(subprocess, "run", impatient)
+    finally:
+        signal.signal(how, before)
+        monkeypatch.undo()
+    assert [name for name in spaces() if name.startswith(prefix)] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["loss --packets 0", "loss --changes -1", "--prefix ../x-", "--prefix x-", f"--prefix lab-{'a' * 250}"],
+)
+def test_what_makes_no_sense_is_refused(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab", *words.split()])
+    with pytest.raises(SystemExit) as raised:
+        __main__.main()
+    assert raised.value.code == 2
+    assert "error: argument" in capsys.readouterr().err
+
+
+def test_a_stream_that_sent_nothing_lost_nothing_and_proves_nothing() -> None:
+    with Spaces(f"lab-{os.getpid()}-mute-") as made:
+        made.add("x")
+        made.add("y")
+        made.cable(("x", "eth0"), ("y", "eth0"), 1500)
+        made.ip("x", "address add 10.1.0.1/24 dev eth0")
+        made.ip("y", "address add 10.1.0.2/24 dev eth0")
+        with (
+            pytest.raises(LabError, match="no packet was sent"),
+            stream(made, ("x", "y"), "10.1.0.2", rate=0),
+        ):
+            pass
+
+
+def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.spaces.LIMIT", 0.1)
+    with pytest.raises(LabError, match="did not end within"):
+        batch(["sleep", "5"], ["x"])
+
+
+def test_a_vpp_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vpps, "BINARY", "/bin/false")
+    with pytest.raises(LabError, match="VPP headend did not start"):
+        vpps.measure(1, 1000, 1000, f"lab-{os.getpid()}-vpp-")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_lab_that_is_broken_off_leaves_nothing_behind(how: signal.Signals) -> None:
     prefix = f"lab-{os.getpid()}-{how.name.lower()}-"
     process = subprocess.Popen(
@@ -103,7 +194,7 @@ def test_a_lab_that_is_broken_off_leaves_nothing_behind(how: signal.Signals) -> 
     )
     assert process.stdout
     for line in process.stdout:
-        if line.startswith("ping"):
+        if line.startswith("built"):  # so it is applying
             break
     assert any(name.startswith(prefix) for name in spaces())
     os.killpg(process.pid, how)

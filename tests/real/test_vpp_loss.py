@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from lab import vpps
-from lab.loss import Loss
 from tests.kernels import needed
 from tests.vpps import MARKS
 
 pytestmark = MARKS
-TURNS = 3
+CHANGES = 100
+RATE = 5000
+"""Packets per second: the rings between VPP and the pods hold 200 ms of them, for a machine that is busy."""
 
 
 def test_no_packet_is_lost_over_policy_changes() -> None:
-    """What changes lose, they lose each time; what a busy machine loses in its queues, it does not."""
+    """Loss counts against the changes, unless the machine loses packets where nothing is changed, too."""
     needed()
-    least: Loss | None = None
-    for _ in range(TURNS):
-        found = vpps.measure(20, 40_000, 20_000, f"lab-{os.getpid()}-")
-        assert found.sent >= 30_000
-        assert found.twice == 0
-        least = found if least is None or found.lost < least.lost else least
-        if not least.lost:
-            break
-    assert least is not None
-    assert least.lost == 0, str(least)
+    prefix = f"lab-{os.getpid()}-"
+    found = vpps.measure(CHANGES, 4 * RATE, RATE, prefix)
+    assert found.sent >= 3 * RATE
+    assert found.twice == 0
+    if found.lost and vpps.measure(0, 4 * RATE, RATE, prefix).lost:
+        pytest.skip(f"packets are lost here without any change as well ({found})")
+    assert found.lost == 0, str(found)

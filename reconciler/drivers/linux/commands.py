@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.drivers.linux.seen import MARK, Group, Seen
+from reconciler.drivers.linux.seen import FIRST_ID, LAST_RESORT, MARK, Group, Seen
 from renderers.linux import NUMBER, vrf_device
 from renderers.resource import Resource
 
 ORDER: Final = ("settings", "vrf", "bridge", "route", "localsid", "policy", "steering")
 """Types in the order in which they are made."""
 _OURS: Final = f"proto {NUMBER} metric {NUMBER}"
-_FIRST_ID: Final = NUMBER << 24
-"""Ids of nexthops count from here, far from where other programs start."""
-_LAST_RESORT: Final = 4278198272
-"""Metric of what ends the lookup in a VRF; larger than that of every other route."""
 
 
 class NotThere(Exception):  # noqa: N818 -- an answer, not an error of ours
@@ -37,7 +33,7 @@ class Draft:
     they carry."""
     groups: dict[str, Group] = field(init=False)
     """Groups by BSID, as they will be."""
-    _next: int = _FIRST_ID
+    _next: int = FIRST_ID
 
     def __post_init__(self) -> None:
         """Start from what is there."""
@@ -141,7 +137,7 @@ def _vrf(table: int, *, there: bool) -> Iterator[str]:
 
 
 def _ends(table: int) -> tuple[str, str]:
-    how = f"table {table} proto {NUMBER} metric {_LAST_RESORT}"
+    how = f"table {table} proto {NUMBER} metric {LAST_RESORT}"
     return f"unreachable 0.0.0.0/0 {how}", f"unreachable ::/0 {how}"
 
 

@@ -29,7 +29,7 @@ from reconciler.drivers.linux.ip import Ip
 from reconciler.drivers.linux.kernel import Kernel, abilities
 from reconciler.drivers.linux.seen import Seen, look
 from reconciler.plan import Action
-from renderers.linux import MAIN_TABLE, NUMBER
+from renderers.linux import MAIN_TABLE, NUMBER, sysctls
 from renderers.resource import Key, Resource
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class _Work:
     def add(self, index: int, lines: Sequence[str]) -> None:
         self.lines += lines
         self.owners += [index] * len(lines)
+
+    def drop_failed(self) -> None:
+        """Forget the lines of actions that failed already."""
+        kept = [at for at, owner in enumerate(self.owners) if owner not in self.failed]
+        self.lines, self.owners = [self.lines[at] for at in kept], [self.owners[at] for at in kept]
 
     def run(self, ip: Ip, *, ipv6: bool = False) -> None:
         """Run what was added, and forget it."""
@@ -135,16 +140,19 @@ class Linux:
         state, after = _state(action, seen), action.after
         if state == "moved":
             return f"{action.key} {MOVED}"
+        if after is not None and seen.alias:
+            return f"the alias of lo in {self.ip}, {seen.alias!r}, is not ours"
         if state == "done" or after is None:
             return ""
-        if seen.alias:
-            return f"the alias of lo in {self.ip}, {seen.alias!r}, is not ours"
+        if unknown := after.spec.get("sysctls", {}).keys() - sysctls(after.spec.get("interface", "")).keys():
+            return f"{min(unknown)} is no setting of ours"
         if _place(after) in seen.foreign:
             return f"{' '.join(_place(after))} exists in {self.ip} and is not ours"
         return next(filter(None, map(self.kernel.lacks, abilities(after))), "")
 
     def _upserts(self, actions: Sequence[Action], waiting: Sequence[int], seen: Seen, work: _Work) -> None:
         made = [index for index in waiting if actions[index].after is not None]
+        taken = {_place(resource) for resource in seen.resources.values()}
         made.sort(key=lambda index: ORDER.index(actions[index].key.type))
         draft, members = Draft(seen), _Work(failed=work.failed)
         for index in made:
@@ -154,11 +162,12 @@ class Linux:
         for index in made:
             after = actions[index].resource
             try:
-                work.add(index, draft.upsert(after, there=_now(after, seen) is not None))
+                work.add(index, draft.upsert(after, there=_place(after) in taken))
                 members.add(index, draft.nexthops)
             except NotThere as error:
                 work.failed[index] = str(error)
         members.run(self.ip, ipv6=True)
+        work.drop_failed()  # what has the id of a member now may be anything
         work.run(self.ip)
         if any(actions[index].key.type == "vrf" for index in made):
             self.ip.set_sysctls({"net.vrf.strict_mode": 1})  # which End.DT4 asks for

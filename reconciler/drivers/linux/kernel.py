@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from reconciler.drivers.linux.ip import run
+from reconciler.drivers.base import PermanentError, TransientError
+from reconciler.drivers.linux.ip import DENIED, NO_MEMORY, run
 from renderers.resource import Resource
 
 NEEDED: Final = {
@@ -61,11 +62,16 @@ class Kernel:
 
     def lacks(self, ability: str) -> str:
         """Return why a kernel cannot do something; empty where it can."""
+        if ability not in _PROBES:
+            return f"{ability} is nothing that a Linux node of ours does"
         if ability not in self._known:
             script = "ip link set lo up; sysctl -eqw net.vrf.strict_mode=1\n"
             script += "".join(f"ip {line} || exit 1\n" for line in _PROBES[ability])
             done = run(["unshare", "--net", "sh", "-c", script], "")
             said = " ".join(done.stderr.replace("RTNETLINK answers: ", "").split())
+            if done.returncode and (said.startswith("unshare:") or NO_MEMORY in said):
+                kind = PermanentError if DENIED in said else TransientError
+                raise kind(f"what this kernel can do could not be tried (needs CAP_SYS_ADMIN): {said}")
             why = f"this kernel has no {ability} ({said}); needed: {NEEDED[ability]}"
             self._known[ability] = why if done.returncode else ""
         return self._known[ability]

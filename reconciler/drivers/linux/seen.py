@@ -1,6 +1,7 @@
 """What a kernel shows, as resources that can be compared with rendered ones.
 
-Ours is what carries our protocol number: routes (with our metric) and nexthops. Links of ours carry an alias.
+Ours is what carries our number twice: routes as protocol and metric, nexthops as protocol and first byte of
+the id. Links of ours carry an alias.
 The alias of the loopback keeps what no route can: the scope of the node, its uplink and its encapsulation.
 """
 
@@ -12,12 +13,17 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
+from reconciler.drivers.base import TransientError
 from reconciler.drivers.linux.ip import Ip
 from renderers.linux import FAMILY, MAIN_TABLE, NUMBER, sysctls, vrf_device
 from renderers.resource import Key, Resource
 
 MARK: Final = "intentc"
 """First word of the alias of links that are ours."""
+FIRST_ID: Final = NUMBER << 24
+"""Ids of nexthops of ours count from here, far from where other programs start."""
+LAST_RESORT: Final = 4278198272
+"""Metric of what ends the lookup in a VRF; larger than that of every other route."""
 _MINE: Final = str(NUMBER)
 _COMPLETE: Final = 3
 """Words of a mark with settings."""
@@ -47,7 +53,8 @@ class Seen:
     groups: dict[str, Group] = field(default_factory=dict)
     """By BSID."""
     orphans: tuple[int, ...] = ()
-    """Nexthops of ours that no policy has: left by somebody who was broken off."""
+    """Nexthops of ours that no policy has and no route uses: left by somebody who was broken off. Told only
+    where everything was read."""
     ids: frozenset[int] = frozenset()
     """Ids of nexthops that are taken, by whomever."""
     foreign: frozenset[tuple[str, str]] = frozenset()
@@ -85,14 +92,21 @@ def look(ip: Ip, scope: str = "", *, everything: bool = False) -> Seen:
         # Where only our protocol was asked for, ip does not say it again.
         if row.get("metric") == NUMBER and (not everything or row.get("protocol") == _MINE):
             mine.append(row)
-        elif row.get("protocol") != _MINE:
+        elif (row.get("protocol"), row.get("metric")) != (_MINE, LAST_RESORT):
             foreign.append(("route", _name(row)))
     seen.links = frozenset(link["ifname"] for link in links if "ifname" in link)
     _links(seen, links)
-    _nexthops(seen, nexthops, mine)
+    known = {row["id"]: row for row in nexthops}
+    try:
+        _nexthops(seen, known, mine)
+    except KeyError:
+        raise TransientError(f"{ip} changed while it was read") from None
+    if everything:
+        _orphans(seen, known, routes)
     seen.foreign = frozenset(foreign)
     if seen.resources and not seen.scope:
-        seen.damage = f"the alias of lo in {ip} is gone, which says whose routes of ours those are"
+        what = f"{seen.alias!r}, and not ours" if seen.alias else "gone"
+        seen.damage = f"the alias of lo in {ip} is {what}, which says whose routes of ours those are"
         seen.resources.clear()
     return seen
 
@@ -124,23 +138,28 @@ def _links(seen: Seen, links: Iterable[Mapping[str, Any]]) -> None:
             _add(seen, "bridge", link["ifname"], {"name": link["ifname"], "table": table})
 
 
-def _nexthops(seen: Seen, nexthops: Iterable[Mapping[str, Any]], routes: list[dict[str, Any]]) -> None:
-    known = {row["id"]: row for row in nexthops}
-    mine = {number for number, row in known.items() if row.get("protocol") == _MINE}
+def _nexthops(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: list[dict[str, Any]]) -> None:
     bsids: dict[int, str] = {}
     for row in routes:
         if str(row.get("table")) == _MINE and "nhid" in row:
             bsid = address(row["dst"].partition("/")[0])
             bsids[row["nhid"]] = bsid
-            group = known.get(row["nhid"], {}).get("group", ())
+            group = known[row["nhid"]].get("group", ())
             seen.groups[bsid] = Group(row["nhid"], tuple(item["id"] for item in group))
             _add(seen, "policy", bsid, _policy(bsid, group, known))
     for row in routes:
         if str(row.get("table")) != _MINE:
             _route(seen, row, bsids)
-    used = {number for group in seen.groups.values() for number in (group.id, *group.members)}
-    seen.orphans = tuple(sorted(mine - used))
     seen.ids = frozenset(known)
+
+
+def _orphans(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: Iterable[Mapping[str, Any]]) -> None:
+    """Find what nothing uses. A nexthop that goes takes along routes that use it, whosever they are."""
+    mine = {number for number, row in known.items() if (row.get("protocol"), number >> 24) == (_MINE, NUMBER)}
+    users = {row["nhid"] for row in routes if "nhid" in row}
+    groups = (row for number, row in known.items() if number in users or number not in mine)
+    members = {item["id"] for row in groups for item in row.get("group", ())}
+    seen.orphans = tuple(sorted(mine - users - members))
 
 
 def _policy(bsid: str, group: Iterable[Mapping[str, Any]], known: Mapping[int, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from reconciler.apply import apply
 from reconciler.drivers import open_driver
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.drivers.linux.driver import Linux
+from reconciler.drivers.linux.ip import Ip
+from reconciler.drivers.linux.seen import FIRST_ID
 from reconciler.plan import Action, plan
 from renderers import RULES
 from renderers.resource import Resource
@@ -38,6 +40,7 @@ pytestmark = pytest.mark.real
 STEERING = a_steering("10.2.0.0/24", "cafe:1::1")
 STEERING6 = a_steering("fd64:2::/64", "cafe:1::1")
 ALL = (*OBJECTS, STEERING, STEERING6)
+RANGE2 = an_object("route", "254 cafe:2::/112", table=254, prefix="cafe:2::/112", drop=True)
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,114 @@ def test_one_failure_stops_nothing_else(node: Node) -> None:
 
 
 def test_what_somebody_left_who_was_broken_off_is_cleared_away(node: Node) -> None:
-    node.spaces.ip("node", "nexthop add id 77 dev eth0 proto 151", "nexthop add id 78 dev eth0 proto static")
+    node.spaces.ip(
+        "node",
+        f"nexthop add id {FIRST_ID + 77} dev eth0 proto 151",
+        f"nexthop add id {FIRST_ID + 78} group {FIRST_ID + 77} proto 151",
+    )
     assert dict(node.driver.observe().resources) == {}
     node.become(ROUTE)
+    assert node.nexthops() == 0
+
+
+@pytest.mark.parametrize(("number", "protocol"), [(FIRST_ID + 77, "static"), (77, "151")])
+def test_nexthops_with_half_of_our_mark_are_of_somebody_else(node: Node, number: int, protocol: str) -> None:
+    node.spaces.ip("node", f"nexthop add id {number} dev eth0 proto {protocol}")
+    node.become(*ALL)
+    node.become()
     assert node.nexthops() == 1
+
+
+def test_nexthops_that_somebody_elses_route_uses_are_not_cleared_away(node: Node) -> None:
+    node.spaces.ip(
+        "node",
+        f"nexthop add id {FIRST_ID + 7} dev eth0 proto 151",
+        f"nexthop add id {FIRST_ID + 8} group {FIRST_ID + 7} proto 151",
+        f"route add 10.9.0.0/16 nhid {FIRST_ID + 8} proto static",
+    )
+    node.become(ROUTE)
+    assert node.nexthops() == 2
+    assert node.spaces.show("node", "-4 route show 10.9.0.0/16")
+
+
+def test_where_a_binding_sid_was_lost_what_is_steered_into_it_stays_until_it_is_back(node: Node) -> None:
+    node.become(*ALL)
+    node.spaces.ip("node", "route delete cafe:1::1/128 table 151")
+    assert act(node.driver, None, POLICY) == []
+    assert node.spaces.show("node", "-4 route show 10.2.0.0/24")
+    assert node.become(*ALL) == []
+    assert dict(node.driver.observe().resources) == {item.key: item for item in ALL}
+    node.become(*ALL, RANGE2)
+    assert node.nexthops() == 3
+
+
+def test_a_member_that_could_not_be_made_is_not_used(node: Node) -> None:
+    """Its id was taken by somebody else meanwhile."""
+    node.become(*ALL)
+    before = dict(node.driver.observe().resources)
+
+    class Late(Ip):
+        def batch(self, commands: Sequence[str], *, ipv6: bool = False) -> dict[int, str]:
+            if ipv6:
+                taken = [command.split()[3] for command in commands]
+                others = [f"nexthop add id {number} dev eth0 proto static" for number in taken]
+                super().batch(others, ipv6=True)
+            return super().batch(commands, ipv6=ipv6)
+
+    node.driver.ip = Late(node.netns)
+    assert act(node.driver, POLICY, changed(POLICY)) == ["File exists"]
+    assert dict(node.driver.observe().resources) == before
+
+
+def test_a_prefix_that_was_steered_becomes_a_route_and_the_other_way_round(node: Node) -> None:
+    steered = a_steering("fd64:9::/64", "cafe:1::1")
+    routed = an_object(
+        "route", "254 fd64:9::/64", table=254, prefix="fd64:9::/64", next_hop="fd11::ffff", interface="eth0"
+    )
+    node.become(*OBJECTS, steered)
+    for one in (routed, steered):
+        assert node.become(*OBJECTS, one) == []
+        assert dict(node.driver.observe().resources) == {item.key: item for item in (*OBJECTS, one)}
+
+
+def test_a_route_with_half_of_our_mark_is_of_somebody_else_and_in_the_way(node: Node) -> None:
+    node.spaces.ip("node", "route add 10.2.0.0/24 dev eth0 proto 151 metric 5")
+    node.become(*OBJECTS)
+    with pytest.raises(PermanentError, match="not ours"):
+        act(node.driver, None, STEERING)
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        replace(RANGE, spec={**RANGE.spec, "prefix": "cafe:1::/112\nlink delete eth0\n#"}),
+        replace(
+            POLICY,
+            spec={
+                **POLICY.spec,
+                "lists": [{"weight": 1, "mode": "encap", "sids": ["fc00::1\nlink delete eth0\n#"]}],
+            },
+        ),
+        replace(LOCALSID, spec={**LOCALSID.spec, "action": "End.DX4 nh4 0.0.0.0\nlink delete eth0\n#"}),
+        replace(SETTINGS, spec={**SETTINGS.spec, "sysctls": {"kernel.domainname": 1}}),
+    ],
+    ids=lambda item: item.key.type,
+)
+def test_a_slice_gives_no_orders_but_its_own(node: Node, evil: Resource) -> None:
+    """Whoever writes a slice says what the overlay is, and runs nothing on the node."""
+    (why,) = node.become(evil, RANGE2)
+    assert "is no" in why
+    assert RANGE2.key in node.driver.observe().resources
+    assert node.spaces.show("node", "link show eth0")
+
+
+def test_names_and_aliases_that_are_no_text_are_read_over(node: Node) -> None:
+    subprocess.run(
+        [b"ip", b"-n", node.netns.encode(), b"link", b"set", b"peer", b"alias", b'it\'s \xff \x01 "q"'],
+        check=True,
+    )
+    assert node.driver.observe().complete
+    assert node.become(*ALL) == []
 
 
 def test_steering_into_a_policy_that_is_not_there_fails_alone(node: Node) -> None:
@@ -181,6 +288,16 @@ def test_an_alias_of_somebody_else_is_not_overwritten(node: Node) -> None:
     node.spaces.ip("node", "link set lo alias theirs")
     with pytest.raises(PermanentError, match="not ours"):
         act(node.driver, None, ROUTE)
+
+
+def test_an_alias_of_somebody_else_stays_where_nothing_is_left_to_do(node: Node) -> None:
+    node.become(*ALL)
+    node.spaces.ip("node", "link set lo alias theirs")
+    seen = node.driver.observe()
+    assert not seen.complete
+    assert "'theirs'" in seen.why
+    assert all("not ours" in why for why in node.become(*ALL))
+    assert [link["ifalias"] for link in node.spaces.show("node", "link show lo")] == ["theirs"]
 
 
 def test_other_routes_and_nexthops_stay_as_they_are(node: Node) -> None:
