@@ -32,6 +32,12 @@ FIELDS: Final[dict[TargetType, frozenset[str]]] = {
     "overlay": frozenset({"clusters", "kubeconfig", "context", "namespace"}),
 }
 """What a target of each type is told, beside its name."""
+PLACES: Final[dict[TargetType, tuple[str, str]]] = {
+    "vpp": ("socket", "the VPP at"),
+    "linux": ("netns", "the kernel of"),
+    "gobgp": ("address", "the GoBGP at"),
+}
+"""Which field says where a target is, and in words what is there: two targets never share it."""
 TAKEN: Final[dict[TargetType, tuple[Family, ...]]] = {
     "directory": (),
     "vpp": ("vpp",),
@@ -87,6 +93,15 @@ class Target(Model):
     """Context of the kubeconfig; the current one, where not said (`overlay`)."""
     namespace: Label = "intentc-system"
     """Namespace of the NodeOverlay objects (`overlay`)."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words; empty where only its name tells it from others."""
+        if self.type not in PLACES:
+            return ""
+        field, words = PLACES[self.type]
+        said = getattr(self, field)
+        return f"{words} {said!r}" if said else f"{words} this machine"
 
     @model_validator(mode="after")
     def _fields(self) -> Self:
@@ -166,13 +181,13 @@ spec:
         twin = repeated(target.name for target in self.targets)
         if twin:
             raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
-        same = repeated(
-            (target.type, target.address if target.type == "gobgp" else target.name)
-            for target in self.targets
-        )
+        same = repeated(target.place or target.name for target in self.targets)
         if same:
-            hint = "they would wait for each other's lease: name all clusters in one of them"
-            raise wrong(f"two targets are the GoBGP at {same[1][1]!r}", hint, "targets", same[0], "address")
+            field, _ = PLACES[self.targets[same[0]].type]
+            hint = (
+                "each would take away what the other brings; make them one, or give each a place of its own"
+            )
+            raise wrong(f"two targets are {same[1]}", hint, "targets", same[0], field)
         paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
         for index, path in enumerate(paths):
             for other in filter(None, paths[:index] if path else ()):

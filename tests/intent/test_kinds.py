@@ -229,6 +229,16 @@ RULES = [
         "targets: [{name: a, type: gobgp, clusters: [a]}, {name: b, type: gobgp, clusters: [b]}]",
         "two targets are the GoBGP at '127.0.0.1:50051'",
     ),
+    (
+        "Project",
+        "targets: [{name: a, type: vpp, node: a}, {name: b, type: vpp, node: b}]",
+        "two targets are the VPP at '/run/vpp/api.sock'",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, type: linux, node: a}, {name: b, type: linux, node: b}]",
+        "two targets are the kernel of this machine",
+    ),
     ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
     (
         "Project",
