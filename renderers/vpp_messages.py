@@ -161,7 +161,7 @@ def _named(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _route(spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
-    version = _version(spec["prefix"])
+    version = ip_version(spec["prefix"])
     path = {
         "sw_if_index": site.interfaces[spec["interface"]] if "interface" in spec else NONE,
         "table_id": spec.get("lookup", 0),
@@ -277,7 +277,8 @@ def _steering(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
 
 def steer(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
     """Return what steers a prefix into a policy, wherever it was steered before, or nowhere any more."""
-    version = _version(spec["prefix"])
+    # What others steered with host bits goes as it came.
+    version = (6 if ":" in spec["prefix"] else 4) if is_del else ip_version(spec["prefix"])
     if spec["family"] != f"ipv{version}":
         raise ValueError(f"steering of {spec['prefix']} as {spec['family']}")
     return Operation(
@@ -295,7 +296,7 @@ def steer(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
 
 
 @lru_cache(maxsize=65536)
-def _version(prefix: str) -> int:
+def ip_version(prefix: str) -> int:
     """Return the IP version of a prefix; ValueError for host bits, which VPP keeps as a second entry."""
     if ":" in prefix:
         return ip_network(prefix).version

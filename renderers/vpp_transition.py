@@ -8,10 +8,11 @@ index, which no resource says: it comes from `sr_policies_with_sl_index_dump`, r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_interface
 from typing import Any, Final, NamedTuple
 
 from renderers.changes import compare
@@ -28,6 +29,7 @@ from renderers.vpp_messages import (
     addressed,
     creation,
     in_table,
+    ip_version,
     removal,
     segment_list,
     steer,
@@ -100,7 +102,7 @@ def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
                 for operation in _renewed(batch):
                     yield Step(after.key, operation, going=False)
     for before in reversed(going):
-        for operation in removal(before, site):
+        for operation in (*removal(before, site), *_kept(before, batch)):
             yield Step(before.key, operation, going=True)
 
 
@@ -119,6 +121,27 @@ class _Batch:
             after is not None and after.key.type == "encap" and before != after
             for before, after in self.pairs
         )
+
+
+def _kept(going: Resource, batch: _Batch) -> Iterator[Operation]:
+    """Yield what steers a prefix again that was also steered with host bits: for VPP both are one route."""
+    if going.key.type != "steering" or not _has_host_bits(going.spec["prefix"]):
+        return
+    name = f"{going.spec['table']} {ip_interface(going.spec['prefix']).network}"
+    stays = batch.held.ways.get(("steering", name))
+    for pair in batch.pairs:
+        if _one(pair).key[2:] == ("steering", name):
+            stays = pair[1]
+    if stays is not None:
+        yield steer(stays.spec, is_del=False)
+
+
+def _has_host_bits(prefix: str) -> bool:
+    try:
+        ip_version(prefix)
+    except ValueError:
+        return True
+    return False
 
 
 def _made(after: Resource, made: Iterator[Operation], batch: _Batch) -> Iterator[Operation]:
@@ -140,8 +163,6 @@ def _change(
     kind, held = after.key.type, batch.held
     changes = tuple(compare(before.spec, after.spec))
     fixed = _RULES.fixed((FAMILY, kind), changes)
-    if fixed and kind == "table":
-        raise ValueError(f"table {after.key.name} cannot take another name while something stands in it")
     if fixed:
         # Steering points to a place in VPP's pool of policies: it must not stand while that is empty.
         steered = held.steering.get(str(after.spec.get("bsid")), ()) if kind == "policy" else ()
@@ -179,6 +200,9 @@ def _lists(
     """Yield what gives a policy its lists: new ones first, then weights, and last the end of old ones."""
     if not wanted:
         raise ValueError(f"policy {bsid} would be left without a segment list")
+    # A second copy may be left of a renewal that was broken off, and others still hold the old source.
+    copies, asked = Counter(map(_content, map(_item, held))), Counter(map(_content, wanted))
+    stale = stale or any(count > max(1, asked[content]) for content, count in copies.items())
     spare = list(held)
     kept: dict[int, HeldList] = {}
     # A list that stands as wanted is left alone; only then may one with the same SIDs be reweighed.
@@ -187,9 +211,10 @@ def _lists(
             if at not in kept and (found := next((one for one in spare if same(one, item)), None)):
                 kept[at] = found
                 spare.remove(found)
-    for at, item in enumerate(wanted):
-        if at not in kept:
-            yield segment_list(bsid, ADD, item)
+    new = [item for at, item in enumerate(wanted) if at not in kept]
+    # Second copies come first: so a renewal that is broken off never looks like what is wanted.
+    for item in sorted(new, key=lambda item: not copies[_content(item)]):
+        yield segment_list(bsid, ADD, item)
     for at, one in kept.items():
         if one.weight != wanted[at]["weight"]:
             yield segment_list(bsid, WEIGHT, wanted[at], one.sl_index)
@@ -202,7 +227,10 @@ def _renewed(batch: _Batch) -> Iterator[Operation]:
     changing = {_one(pair).key.name for pair in batch.pairs if _one(pair).key.type == "policy"}
     for bsid, lists in sorted(batch.held.lists.items()):
         if bsid not in changing:
-            yield from _lists(bsid, [_item(one) for one in lists], lists, stale=True)
+            # Second copies are left of a renewal that was broken off.
+            yield from _lists(
+                bsid, [*{_content(one): one for one in map(_item, lists)}.values()], lists, stale=True
+            )
 
 
 def _check_unused(pairs: Iterable[Pair], held: Held) -> None:
@@ -239,4 +267,9 @@ def _number(sid: str) -> int:
 
 
 def _item(one: HeldList) -> dict[str, Any]:
-    return {"weight": one.weight, "sids": list(one.sids)}
+    """Return a list as it is said; VPP keeps a weight of 0, which nobody may say."""
+    return {"weight": one.weight or 1, "sids": list(one.sids)}
+
+
+def _content(item: Mapping[str, Any]) -> tuple[int, ...]:
+    return item["weight"], *map(_number, item["sids"])

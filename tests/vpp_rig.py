@@ -6,6 +6,7 @@ source or a range, and some keys alone say it: nobody else can steer in a table 
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -251,12 +252,14 @@ def cabled(one: str, other: str) -> Iterator[None]:
 @contextmanager
 def unharmed(peer: Peer) -> Iterator[None]:
     """Leave a VPP as it was found, which must be unused."""
-    if any(len(peer.rows(name)) > few for name, few in EMPTY.items()):
+    leases = Path(f"{SOCKET}.intentc")
+    if leases.exists() or any(len(peer.rows(name)) > few for name, few in EMPTY.items()):
         pytest.skip(f"the VPP at {SOCKET} is in use: it has tables, SIDs or policies that tests might harm")
     try:
         yield
     finally:
         empty(peer)
+        shutil.rmtree(leases, ignore_errors=True)
 
 
 @contextmanager

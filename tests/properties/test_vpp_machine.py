@@ -59,8 +59,6 @@ STEPS: Final = 12
 HOSTS: Final = tuple(f"ic{os.getpid():x}-{end}" for end in "ab")
 """Interfaces of the host; those for a real VPP are of this process alone."""
 OPERATIONS: Final = int(os.environ.get("INTENTC_VPP_OPERATIONS", "0"))
-PER_EXAMPLE: Final = 60
-"""Changes that an example makes, at least."""
 TRIES: Final = 4
 
 FAMILIES: Final = ("ipv4", "ipv6")
@@ -300,18 +298,18 @@ class OnVpp(Machine):
         self.running.close()
 
 
-def limits(budget: int) -> settings:
+def limits(budget: int, per_example: int) -> settings:
     """Return settings for some operations at least, or for a few seconds."""
     return settings(
-        max_examples=-(-budget // PER_EXAMPLE) or 6,
+        max_examples=-(-budget // per_example) or 6,
         stateful_step_count=STEPS,
         phases=(Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
     )
 
 
-OnStandIn.TestCase.settings = limits(OPERATIONS)
-OnVpp.TestCase.settings = limits(OPERATIONS // 10)
+OnStandIn.TestCase.settings = limits(OPERATIONS, 100)
+OnVpp.TestCase.settings = limits(OPERATIONS // 10, 60)
 
 
 def test_the_driver_on_the_standin() -> None:

@@ -5,7 +5,13 @@ Runs where a `vpp` binary is found (see tests/vpps.py); the driver contract runs
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +20,24 @@ import pytest
 from reconciler.apply import Result, apply
 from reconciler.drivers.vpp.driver import PRIORITY, Vpp
 from reconciler.plan import Plan, plan
+from reconciler.retry import Retry
 from renderers import RULES
 from renderers.resource import Key, Resource
+from renderers.vpp_messages import Operation
 from tests.real.test_vpp import node as rendered
-from tests.vpps import MARKS, ask
+from tests.vpp_rig import (
+    GROUND,
+    READS,
+    a_policy,
+    a_route,
+    a_sid,
+    a_table,
+    an_interface,
+    cabled,
+    steered,
+    the_source,
+)
+from tests.vpps import MARKS, ask, started
 
 pytestmark = MARKS
 
@@ -143,3 +163,72 @@ def test_a_policy_of_another_sort_keeps_its_steering(vpp: Any, driver: Vpp) -> N
     assert action.operation == "replace"
     brought(driver, other)
     assert steered in {str(row.bsid) for row in vpp.api.sr_steering_pol_dump()}
+
+
+def linked(host: str) -> list[Resource]:
+    """Return a table with two routes over one interface of the host, to the same next hop."""
+    name = f"host-{host}"
+    address = Resource(
+        Key("vpp", SCOPE, "address", f"{name} 10.1.0.1/24"), {"interface": name, "prefix": "10.1.0.1/24"}
+    )
+    ways = [a_route(7, f"10.{at}.0.0/16", next_hop="10.1.0.2", interface=name) for at in (8, 9)]
+    return [item_of_this_node(one) for one in (a_table(7, "ipv4"), an_interface(host, ipv4=7), *ways)] + [
+        address
+    ]
+
+
+def item_of_this_node(resource: Resource) -> Resource:
+    return replace(resource, key=resource.key._replace(scope=SCOPE))
+
+
+def test_routes_come_back_with_their_interface(vpp: Any, driver: Vpp) -> None:
+    """VPP shows a route as it was when its interface is made anew with the same index, and drops on it."""
+    host = f"ic{uuid.uuid4().hex[:8]}"
+    with cabled(host, f"{host}p"):
+        wanted = linked(host)
+        brought(driver, wanted)
+        ask(vpp, f"delete host-interface name {host}")
+        assert "unresolved" in ask(vpp, "show ip fib table 7 10.8.0.0/16")
+        apply(planned(driver, wanted), {"w1": driver})
+        brought(driver, wanted)
+        for prefix in ("10.8.0.0/16", "10.9.0.0/16"):
+            assert "oper-flags:resolved" in ask(vpp, f"show ip fib table 7 {prefix}")
+        brought(driver, [])
+
+
+class Killing(Vpp):
+    """A driver whose VPP is killed right before a message is sent."""
+
+    left = 0
+
+    def _check(self, operation: Operation) -> None:
+        super()._check(operation)
+        self.left -= operation.message not in READS
+        if not self.left:
+            os.kill(int(self.instance.partition("-")[0]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("messages", [1, 3, 14, 300, 700, 800])
+def test_a_vpp_that_is_killed_during_an_apply_gets_everything_anew(tmp_path: Path, messages: int) -> None:
+    many = [a_policy(f"cafe:1::1{at:03x}", (1, ["fcbb:1::1"])) for at in range(400)]
+    many += [steered(7, f"10.{at >> 8}.{at & 255}.0/24", f"cafe:1::1{at:03x}") for at in range(400)]
+    ground = (*GROUND, the_source("fd11::1"), a_sid("fcdd::4", 7), a_route(7, "10.77.0.0/16", lookup=8))
+    wanted = [item_of_this_node(one) for one in (*ground, *many)]
+    driver = Killing("w1", SCOPE, str(tmp_path / "api.sock"))
+    with ExitStack() as lives:
+        lives.enter_context(started(tmp_path, dies=True))
+        lives.callback(driver.close)
+        again: list[Path] = []
+
+        def restarted(_: float) -> None:
+            if not again:
+                again.append(lives.enter_context(started(tmp_path)))
+            time.sleep(0.1)
+
+        todo = planned(driver, wanted)
+        driver.left, first = messages, driver.instance
+        apply(todo, {"w1": driver}, retry=Retry(attempts=50, sleep=restarted))
+        assert again
+        brought(driver, wanted)
+        assert driver.instance != first
+        driver.close()

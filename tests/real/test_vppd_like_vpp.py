@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.drivers.vpp.driver import Vpp
+from tests.vpp_rig import SCOPE
 from tests.vppd.definitions import api_json
 from tests.vppd.peer import Died, Peer
 from tests.vppd.requests import Request, comparable, everything
@@ -78,6 +80,15 @@ def test_the_same_requests_kill(tmp_path: Path, name: str) -> None:
                 with pytest.raises(Died):
                     (peer.rows if last.name.endswith("_dump") else peer.ask)(last.name, **last.fields)
         assert like.deaths == [last.name]
+
+
+def test_vpp_answers_after_many_clients_have_come_and_gone(tmp_path: Path) -> None:
+    with started(tmp_path) as socket, Peer(socket) as peer:
+        for _ in range(20):
+            driver = Vpp("w1", SCOPE, str(socket))
+            assert driver.observe().resources == {}
+            driver.close()
+            assert peer.ask("control_ping")["retval"] == 0
 
 
 def test_messages_are_laid_out_as_vpp_says(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It speaks by our own table of definitions, so a real VPP must lay out its messag
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,15 +26,15 @@ class Peer:
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(20)
-        try:
-            self._socket.connect(str(path))
-        except OSError:
-            self._socket.close()
-            raise
         self._ids = dict(IDS)
         self._context = 0
         self._index = 0
-        created = self.ask("sockclnt_create", name="peer")
+        try:
+            self._socket.connect(str(path))
+            created = self.ask("sockclnt_create", name="peer")
+        except (Died, OSError):
+            self._socket.close()
+            raise
         self._index = created["index"]
         table = {row["name"]: row["index"] for row in created["message_table"]}
         self._ids = {name: table.get(known.entry, -1) for name, known in MESSAGES.items()}
@@ -48,7 +49,9 @@ class Peer:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Say goodbye and hang up; a real VPP that is only hung up on may never notice."""
+        with suppress(Died, OSError):
+            self._send("sockclnt_delete", {"index": self._index})
         self._socket.close()
 
     def patience(self, seconds: float) -> None:

@@ -137,6 +137,7 @@ class StandIn:
                 while self._turn(selector, listener, waker):
                     pass
             finally:
+                listener.close()  # first, so that nobody who sees it end gets in once more
                 for link in self._connections:
                     link.close()
                 self._connections.clear()
@@ -151,7 +152,10 @@ class StandIn:
                 self._accept(selector, listener)
             elif isinstance(link, socket.socket) and not self.deaf:
                 connection = self._connections[link]
-                if not self._serve(connection, events):
+                goes_on = self._serve(connection, events)
+                if not self._living:
+                    return False
+                if not goes_on:
                     selector.unregister(link)
                     link.close()
                     del self._connections[link]
@@ -160,8 +164,6 @@ class StandIn:
                     selector.modify(link, wanted)
             if self.deaf:
                 time.sleep(0.01)
-            if not self._living:
-                return False
         return True
 
     def _accept(self, selector: selectors.BaseSelector, listener: socket.socket) -> None:

@@ -107,6 +107,7 @@ class Client:
     def close(self) -> None:
         """Hang up; a closed client can be connected again."""
         if self._session:
+            self._session.leave()
             self._session.wire.close()
         self._session = None
 

@@ -35,6 +35,7 @@ from reconciler.drivers.vpp.retvals import meaning
 from reconciler.drivers.vpp.staging import (
     Known,
     Ready,
+    as_it_is,
     going,
     held,
     pairs,
@@ -49,7 +50,7 @@ from reconciler.drivers.vpp.staging import (
 from reconciler.plan import Action
 from renderers.resource import Key
 from renderers.vpp import FAMILY
-from renderers.vpp_messages import MARK, ORDER, Operation, Site, opening
+from renderers.vpp_messages import MARK, ORDER, Operation, Site, creation, opening, removal
 from renderers.vpp_transition import Step, steps
 
 if TYPE_CHECKING:
@@ -66,21 +67,25 @@ MESSAGES: Final = (
 PRIORITY: Final = 0x70
 """Of our routes: behind interfaces and SRv6, before those of anybody who uses the API or the command line."""
 _ALL: Final = frozenset({"policy", "steering"})
-_LISTED: Final = frozenset({"policy", "encap"})
-"""Types whose change names segment lists by their index."""
 
 
 class Vpp:
     """One VPP, for one node."""
 
-    def __init__(self, name: str, scope: str, socket: str, timeout: float = 10.0) -> None:
-        """Open nothing yet; `scope` is that of the node's objects: node/CLUSTER/NODE."""
+    def __init__(self, name: str, scope: str, socket: str, timeout: float = 10.0, run: str = "") -> None:
+        """Open nothing yet; `scope` is that of the node's objects: node/CLUSTER/NODE.
+
+        `run` is the `instance` of the only run of VPP that is spoken with; empty for any.
+        """
         self.name = name
+        self._run = run
         self.vault: Vault | None = None
         self._scope = scope
         self._model = Model(Seen())
         self._client = Client(socket, self._check, timeout)
         self._live = False
+        self._begun: tuple[str, frozenset[Key]] = ("", frozenset())
+        """Objects that a lost connection may have left half done, and in which run of VPP."""
         self._fence = Fence(Path(f"{socket}.intentc"))
 
     @property
@@ -95,6 +100,7 @@ class Vpp:
 
     def observe(self) -> Observation:
         """Return what is ours."""
+        self._begun = ("", frozenset())
         seen = self._asked(lambda: read(self._client, _ALL))
         return Observation(resources(seen, self._scope), keeps_protection=False)
 
@@ -109,16 +115,27 @@ class Vpp:
     def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
         """Look at everything that the actions touch, and refuse by name what cannot be done."""
         del token
-        seen = self._asked(lambda: read(self._client, wanted(actions)))
+        # All of it in one run of VPP: in the next one, the same numbers mean other things.
+        return self._asked(lambda: self._staged(actions))
+
+    def _staged(self, actions: Sequence[Action]) -> Batch:
+        run, begun = self._begun
+        begun = begun if run == self._client.instance else frozenset()
+        seen = read(self._client, _ALL if begun else wanted(actions))
         known = objects(seen)
         refused: dict[Key, str] = {}
-        for action in actions:
+        todo = [as_it_is(one, known) if one.key in begun else one for one in actions]
+        for action in todo:
             key = action.key
             here = key.family == FAMILY and key.scope == self._scope and key.type in ORDER
             if why := unfit(action, known, seen) if here else f"{key} is no object of this VPP":
                 refused[key] = why
-        left = tuple(one for one in actions if one.key not in refused and not stands(one, known))
-        ready = self._asked(lambda: self._ready(seen, known, left))
+        # The source is set before it is copied: where that was broken off, it is copied once more.
+        again = [key for key in begun if key.type == "encap"]
+        left = tuple(
+            one for one in todo if one.key not in refused and (one.key in again or not stands(one, known))
+        )
+        ready = self._ready(seen, known, left)
         try:
             ready, harmful = rehearsed(ready)
         except (LookupError, TypeError, ValueError):
@@ -141,9 +158,11 @@ class Vpp:
                 self._model = ready.model
                 # A table or list that is gone is what ends or harms VPP, so these are looked at once more.
                 self._model.tables = read_tables(client)
-                if any(_names_lists(action) for action in ready.left):
+                if any(map(_names_lists, ready.left)):
                     self._model.learn_lists(read_lists(client))
+                self._begun = (ready.instance, frozenset(action.key for action in ready.left))
                 _Writing(client, self._model, ready, failed).run()
+                self._begun = ("", frozenset())
         return tuple(
             Outcome(action, "failed", failed[action.key]) if action.key in failed else Outcome(action, "done")
             for action in batch.actions
@@ -167,8 +186,8 @@ class Vpp:
         routes, steered = places(left)
         tables = going(left)
         taken = read_exact(self._client, seen, routes) | read_taken(self._client, seen, steered)
-        changed = any(one.key.type in _LISTED and one.after is not None for one in left)
-        lists = read_lists(self._client) if changed and seen.policies else {}
+        changed = seen.policies and any(map(_names_lists, left))
+        lists = read_lists(self._client) if changed else {}
         users = self._users(seen, tables) if tables else {}
         model = Model(seen, users, taken, lists)
         return Ready(self._client.instance, model, site_of(seen), held(seen, known, lists), left)
@@ -187,6 +206,9 @@ class Vpp:
         """Give the connected client; one that lost its VPP is connected anew the next time."""
         if not self._live:
             self._client.connect()
+            if self._run not in ("", self._client.instance):
+                self._client.close()
+                raise PermanentError("VPP was restarted meanwhile")
             if missing := [message for message in MESSAGES if not self._client.knows(message)]:
                 self._client.close()
                 raise PermanentError(f"this VPP is too old: it does not have {', '.join(missing)}")
@@ -236,7 +258,7 @@ class _Writing:
         self.failed = failed
         """Why objects could not be brought to what they shall be."""
         self.careful = False
-        """Whether VPP said no to something, so that the rest may rest on what is not there."""
+        """Whether VPP said no to something since it was read: the rest may rest on what is not there."""
 
     def run(self) -> None:
         """Send everything, sort by sort, and read every answer before the next sort."""
@@ -275,7 +297,20 @@ class _Writing:
             else:
                 indexes[name] = reply.fields["sw_if_index"]
                 self.model.opened(name, indexes[name])
+                self.revive(name, replace(site, interfaces=indexes))
         return replace(site, interfaces=indexes)
+
+    def revive(self, name: str, site: Site) -> None:
+        """Make routes anew over an interface that has come back with the index that it had.
+
+        VPP shows them as they were, and drops what they get, until the last one with that next hop has gone.
+        """
+        over = f"interface {site.interfaces[name]}"
+        ways = [one for one in self.ready.held.ways.values() if one.spec.get("interface") == over]
+        anew = [replace(one, spec={**one.spec, "interface": name}) for one in ways]
+        several = [(one.key, operation, True) for one in anew for operation in removal(one, site)]
+        several += [(one.key, operation, False) for one in anew for operation in creation(one, site)]
+        self.send([Step(*one) for one in several])
 
     def send(self, group: Sequence[Step]) -> None:
         """Send messages of one sort, and take note of those that VPP said no to."""
@@ -299,8 +334,10 @@ class _Writing:
 
     def safe(self, group: Sequence[Step]) -> list[Step]:
         """Return what may still be sent now that something before it was not done, by a model made anew."""
-        seen = read(self.client, _ALL)
-        self.model.learn(seen)
+        self.model.learn(read(self.client, _ALL))
+        if any(step.operation.message == "sr_policy_mod" for step in group):
+            self.model.learn_lists(read_lists(self.client))
+        self.careful = False
         model = self.model.copied()
         for step in group:
             try:

@@ -67,6 +67,8 @@ class Seen:
     """By binding SID; none where they were not asked for."""
     steering: Mapping[tuple[int, str], Row] = field(default_factory=dict)
     """By table and prefix; none where it was not asked for."""
+    bridged: Mapping[str, int] = field(default_factory=dict)
+    """An interface that somebody steers as a whole, by binding SID; read with steering."""
 
     @property
     def source(self) -> int:
@@ -95,6 +97,7 @@ def read(client: Client, kinds: Collection[str]) -> Seen:
         {row["addr"]: row for row in client.dump("sr_localsids_dump")},
         {row["bsid"]: row for row in policies},
         {(row["fib_table"], _steered(row)): row for row in steering if row["traffic_type"] != L2},
+        {row["bsid"]: row["sw_if_index"] for row in steering if row["traffic_type"] == L2},
     )
 
 

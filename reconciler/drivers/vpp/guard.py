@@ -16,7 +16,7 @@ from reconciler.drivers.base import PermanentError
 from reconciler.drivers.vpp.addresses import packed6, packed_prefix, prefix_text, text6
 from reconciler.drivers.vpp.dumps import OWN, SOURCE, Table
 from reconciler.drivers.vpp.model import Model, way
-from reconciler.drivers.vpp.observe import DT
+from reconciler.drivers.vpp.observe import DT, inside
 from renderers.vpp import MOST_SIDS
 from renderers.vpp_messages import ADD, BEHAVIORS, DELETE, MARK, NONE, WEIGHT, Operation
 
@@ -144,7 +144,7 @@ def _route(model: Model, arguments: Arguments) -> None:
         raise HarmfulError(f"{what} would not carry our mark")
     _exists(model, (number, is_ip6), what)
     if not arguments["is_add"]:
-        model.routes.pop(place, None)
+        model.routed(place, None)
         return
     if place in model.taken:
         raise HarmfulError(f"{what} exists and is not ours: it is of {model.taken[place]}")
@@ -160,7 +160,7 @@ def _route(model: Model, arguments: Arguments) -> None:
         _exists(model, (lookup, is_ip6), what)
     if out is not None and out not in model.interfaces:
         raise HarmfulError(f"{what}: there is no interface {out}")
-    model.routes[place] = (lookup, out)
+    model.routed(place, (lookup, out))
 
 
 def _source_address(_: Model, arguments: Arguments) -> None:
@@ -205,6 +205,8 @@ def _policy_add(model: Model, arguments: Arguments) -> None:
     _canonical(bsid, what)
     _exists(model, (where, True), what)
     _segments(arguments["sids"], what)
+    if not inside(bsid, model.owned):
+        raise HarmfulError(f"{what} would not be known as ours: no discard route of ours covers it")
     if bsid in model.sids or (where, f"{bsid}/128") in model.routes:
         raise HarmfulError(f"{what} would take the place of a SID or a route")
     model.policies.setdefault(bsid, where)
@@ -219,7 +221,8 @@ def _policy_mod(model: Model, arguments: Arguments) -> None:
         raise HarmfulError(f"{what}: {operation} is no operation on its lists")
     if (index == NONE) is not (operation == ADD):
         raise HarmfulError(f"{what}: {index} is no list of it")
-    _segments(arguments["sids"], what)
+    if operation != DELETE:  # of which VPP reads the index only: what goes may hold anything
+        _segments(arguments["sids"], what)
     known = model.lists.get(bsid, set())
     if operation != ADD and index not in known:
         # Where it does not find an index, VPP reads on behind the last one, and may take what lies there.
@@ -238,6 +241,8 @@ def _policy_del(model: Model, arguments: Arguments) -> None:
             f"{what} cannot go while {prefix} of table {number} is steered into it: "
             "VPP would point that to whichever policy comes next"
         )
+    if bsid in model.bridged:
+        raise HarmfulError(f"{what} cannot go while interface {model.bridged[bsid]} is steered into it")
     if bsid in model.policies:
         _exists(model, (model.policies.pop(bsid), True), what)
 

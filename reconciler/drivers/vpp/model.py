@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, Final
 
 from reconciler.drivers.vpp.dumps import Seen, Table
-from reconciler.drivers.vpp.observe import DT
+from reconciler.drivers.vpp.observe import DT, ranges, span
 from renderers.vpp_messages import DROP, NONE
 from renderers.vpp_transition import HeldList
 
+_LOOKUPS: Final = {**DT, 3: True}
+"""Behaviours that look up in a table, also those that only others use, and whether it is of IPv6."""
 Place = tuple[int, str]
 """Table and prefix."""
 Way = tuple[int | None, int | None]
 """The table that a route looks up in, and the interface that it leaves by."""
+_NOWHERE: Final[Way] = (None, None)
 
 
 class Model:
@@ -50,7 +53,9 @@ class Model:
         self.attached: dict[str, set[Place]] = {}
         for place, bsid in self.steering.items():
             self.attached.setdefault(bsid, set()).add(place)
+        self.bridged = dict(seen.bridged)
         self.routes = {place: way(row) for place, row in seen.routes.items()}
+        self.owned = ranges(seen)
         self.bound = {
             (one.index, family == "ipv6"): table
             for one in seen.interfaces.values()
@@ -76,6 +81,15 @@ class Model:
         """Take note of the index of an interface that VPP has just taken."""
         self.interfaces[index] = (name, "")
 
+    def routed(self, place: Place, to: Way | None) -> None:
+        """Take note of a route of ours, or that there is none; those that discard own their range."""
+        before = self.routes.pop(place, None)
+        if to is not None:
+            self.routes[place] = to
+        if place[0] == 0 and ":" in place[1] and _NOWHERE in (before, to):
+            discards = [prefix for (at, prefix), way in self.routes.items() if at == 0 and way == _NOWHERE]
+            self.owned = tuple(span(prefix) for prefix in discards if ":" in prefix)
+
     def users(self, table: Table) -> list[str]:
         """Return what refers to a table; what VPP has there would go on with the table that comes next."""
         number, is_ip6 = table
@@ -83,7 +97,7 @@ class Model:
         found |= {
             f"SID {sid}"
             for sid, (where, behavior, target) in self.sids.items()
-            if (target == number and DT.get(behavior) is is_ip6) or (is_ip6 and where == number)
+            if (target == number and _LOOKUPS.get(behavior) is is_ip6) or (is_ip6 and where == number)
         }
         found |= {f"policy {bsid}" for bsid, where in self.policies.items() if is_ip6 and where == number}
         found |= {
@@ -108,7 +122,7 @@ def way(route: Mapping[str, Any]) -> Way:
     """Return where a route leads; of several paths the first counts."""
     path = route["paths"][0] if route["paths"] else None
     if path is None or path["type"] == DROP:
-        return None, None
+        return _NOWHERE
     if path["sw_if_index"] == NONE:
         return path["table_id"], None
     return None, path["sw_if_index"]

@@ -1,7 +1,7 @@
 """From what a VPP holds to objects as the renderers write them, and which of them are ours.
 
 Ours are tables by their name, interfaces by their tag, routes by their FIB source; the discard routes among
-them are ranges of SIDs, and what lies in a range, looks up in a table of ours or is used from one is ours too
+them are ranges of SIDs, and what lies in a range, looks up in a table of ours or is steered there is ours too
 (docs/decisions/0018). Order that VPP does not keep is that of the renderers.
 """
 
@@ -39,7 +39,7 @@ class Object(NamedTuple):
 def objects(seen: Seen) -> dict[Id, Object]:
     """Return all that was read; what no renderer could have written has a spec that none equals."""
     found: dict[Id, Object] = {}
-    ours, used = seen.ours, set()
+    ours = seen.ours
     for (number, is_ip6), name in seen.tables.items():
         family = _family(is_ip6)
         spec = {"id": number, "family": family, "name": name}
@@ -51,12 +51,9 @@ def objects(seen: Seen) -> dict[Id, Object]:
         found["route", f"{number} {prefix}"] = Object(_route(number, prefix, row, names), ours=True)
     found |= _encap(seen)
     for (number, prefix), row in seen.steering.items():
-        is_ip6, bsid = row["traffic_type"] == _V6, row["bsid"]
-        mine = (number, is_ip6) in ours
-        if mine:
-            used.add(bsid)
-        spec = {"table": number, "family": _family(is_ip6), "prefix": prefix, "bsid": bsid}
-        found["steering", f"{number} {prefix}"] = Object(spec, mine)
+        is_ip6 = row["traffic_type"] == _V6
+        spec = {"table": number, "family": _family(is_ip6), "prefix": prefix, "bsid": row["bsid"]}
+        found["steering", f"{number} {prefix}"] = Object(spec, (number, is_ip6) in ours)
     owned = ranges(seen)
     for sid, row in seen.localsids.items():
         behavior, table = row["behavior"], row["xconnect_iface_or_vrf_table"]
@@ -70,7 +67,7 @@ def objects(seen: Seen) -> dict[Id, Object]:
         found["localsid", sid] = Object(spec, mine)
     source = seen.encap[0] if ("encap", "source") in found else ""
     for bsid, row in seen.policies.items():
-        found["policy", bsid] = Object(_policy(row, source), bsid in used or inside(bsid, owned))
+        found["policy", bsid] = Object(_policy(row, source), inside(bsid, owned))
     return found
 
 
@@ -104,9 +101,14 @@ def inside(sid: str, owned: tuple[Range, ...]) -> bool:
 def _ranges(seen: Seen) -> Iterator[tuple[str, Range]]:
     for (number, prefix), row in seen.routes.items():
         if number == 0 and ":" in prefix and _discards(row):
-            address, _, length = prefix.partition("/")
-            rest = 128 - int(length)
-            yield prefix, (_number(address) >> rest, rest)
+            yield prefix, span(prefix)
+
+
+def span(prefix: str) -> Range:
+    """Return an IPv6 prefix as a range."""
+    address, _, length = prefix.partition("/")
+    rest = 128 - int(length)
+    return _number(address) >> rest, rest
 
 
 @lru_cache(maxsize=65536)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -32,6 +33,7 @@ _HEAD_SIZE: Final = 10
 _CREATE: Final = struct.Struct(">QIIHI64s")
 _CREATED: Final = struct.Struct(">HIIiIH")
 _ENTRY: Final = struct.Struct(">H64s")
+_LEAVE: Final = struct.Struct(">HIII")
 _HEAD: Final = struct.Struct(">HI")
 _ANSWER: Final = struct.Struct(">HIi")
 _TEXT: Final = struct.Struct(">HIiI")
@@ -105,6 +107,17 @@ class Session:
         self._context = 0
         self._kinds: dict[str, _Kind] = {}
         self.definitions = self._ask_definitions()
+
+    def leave(self) -> None:
+        """Say goodbye.
+
+        VPP may miss that a client has hung up: where its last read or write had to wait, it takes the end for
+        more to come, watches the connection for ever, and at times answers nobody any more.
+        """
+        row = self.table.get("sockclnt_delete")
+        if row is not None:
+            with suppress(TransientError):
+                self.wire.send(framed(_LEAVE.pack(row.number, self.index, 0, self.index)))
 
     def knows(self, message: str) -> bool:
         """Whether VPP understands a message, and says how it is laid out."""

@@ -64,9 +64,19 @@ def wanted(actions: Iterable[Action]) -> frozenset[str]:
                 found.add("policy")
             case "policy" | "encap":
                 found |= {"policy", "steering"}
-            case "table" if action.after is None:
+            case "table" if action.before is not None:
                 found |= {"policy", "steering"}
     return frozenset(found)
+
+
+def as_it_is(action: Action, known: Known) -> Action:
+    """Return an action that finds its object as it is now, however much of it is done."""
+    found = known.get(action.key[2:])
+    if stands(action, known):
+        return action
+    if found is not None and found.ours:
+        return replace(action, before=Resource(action.key, found.spec))
+    return replace(action, before=None)
 
 
 def stands(action: Action, known: Known) -> bool:
@@ -109,8 +119,8 @@ def places(actions: Iterable[Action]) -> tuple[list[Place], set[Table]]:
 
 
 def going(actions: Iterable[Action]) -> set[Table]:
-    """Return the tables that shall go."""
-    gone = [action.before for action in actions if action.after is None and action.key.type == "table"]
+    """Return the tables that shall go, be it for one with another name."""
+    gone = [action.before for action in actions if action.key.type == "table"]
     return {(one.spec["id"], one.spec["family"] == "ipv6") for one in gone if one is not None}
 
 

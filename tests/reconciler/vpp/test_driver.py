@@ -18,7 +18,7 @@ from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.rules import Impact
 from renderers.vpp_messages import Operation
-from tests.reconciler.vpp.held import SOURCE, a_policy, a_steering, seen
+from tests.reconciler.vpp.held import SOURCE, a_policy, a_route, a_steering, seen
 
 SCOPE = "node/edge/w1"
 
@@ -226,6 +226,43 @@ def test_after_a_restart_there_is_nothing_and_what_was_staged_is_not_sent(vpp: V
         vpp.commit(batch)
     assert script.sent == []
     assert vpp.observe().resources == {}
+
+
+def test_what_is_staged_is_read_from_one_run_of_vpp(vpp: Vpp, script: Script) -> None:
+    """Numbers of interfaces and of our FIB source mean something else, or nothing, in the next run."""
+    link = thing(
+        "route", "5 10.9.0.0/16", table=5, prefix="10.9.0.0/16", next_hop="10.0.0.1", interface="eth0"
+    )
+    vpp.observe()
+
+    def restarted(operation: Operation) -> Reply | None:
+        if operation.message != "ip_route_lookup_v2" or script.instance == "2-2":
+            return None
+        script.instance = "2-2"
+        script.holds = seen(sources={8: "API", 31: "intentc"}, routes=[])
+        raise TransientError("VPP is gone")
+
+    script.answers = restarted
+    vpp.commit(vpp.stage([action(None, link)]))
+    (route,) = script.sent
+    assert route.arguments["route"]["src"] == 31
+
+
+def test_after_a_no_everything_is_read_once_more_and_not_again(vpp: Vpp, script: Script) -> None:
+    def answers(one: Operation) -> Reply | None:
+        return Reply(-12) if one.arguments.get("bsid_addr") == "cafe:1::8" else None
+
+    script.answers = answers
+    ways = [
+        thing("route", f"5 10.9.{at}.0/24", table=5, prefix=f"10.9.{at}.0/24", drop=True) for at in range(4)
+    ]
+    rows = [a_route(5, one.spec["prefix"]) for one in ways]
+    script.holds = seen(routes=[*seen().routes.values(), *rows])
+    instead = [(None, steering(one.spec["prefix"], "cafe:1::1")) for one in ways]
+    batch = vpp.stage([action(*pair) for pair in [(None, policy("cafe:1::8")), *instead]])
+    script.asked.clear()
+    vpp.commit(batch)
+    assert script.asked.count("sr_steering_pol_dump") == 1
 
 
 def test_what_dies_in_the_middle_is_told_and_can_be_done_again(vpp: Vpp, script: Script) -> None:

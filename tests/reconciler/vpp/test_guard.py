@@ -367,6 +367,16 @@ def test_routes_lead_somewhere() -> None:
     passes(route(5, "fc77::/48", **path(sw_if_index=2)), route(5, "fc78::/48", **path(table_id=0)))
 
 
+def test_policies_lie_in_a_range_of_ours() -> None:
+    """On a VPP that was restarted in the middle, they would be nobody's, and have no source."""
+    refused(policy("cafe:2::9"), "would not be known as ours")
+    model = Model(seen())
+    passes(route(0, "cafe:1::/112", is_add=False), model=model)
+    refused(policy(), "would not be known as ours", model)
+    passes(route(0, "cafe:1::/112"), policy(), route(0, "cafe:1::/112", **path(sw_if_index=1)), model=model)
+    refused(policy("cafe:1::a"), "would not be known as ours", model)
+
+
 def test_our_source_is_added_once() -> None:
     source = Operation("fib_source_add", {"src": {"priority": 1, "id": 0, "name": "intentc"}})
     refused(source, "VPP never forgets a FIB source")

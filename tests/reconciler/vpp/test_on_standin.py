@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.apply import apply
 from reconciler.drivers.base import Outcome, PermanentError, TransientError
 from reconciler.drivers.vpp.driver import Vpp
-from reconciler.plan import Action
+from reconciler.plan import Action, plan
+from reconciler.retry import Retry
+from renderers import RULES
 from renderers.resource import Resource
 from renderers.rules import Impact, Operation
-from tests.vpp_rig import FIRST, GROUND, SCOPE, SECOND, a_policy, a_route, steered, the_source
+from tests.vpp_rig import (
+    FIRST,
+    GROUND,
+    SCOPE,
+    SECOND,
+    a_policy,
+    a_route,
+    a_sid,
+    a_table,
+    an_interface,
+    steered,
+    the_source,
+)
 from tests.vppd.peer import Peer
-from tests.vppd.requests import Request, change, no_policy, policy, sids
+from tests.vppd.requests import (
+    Request,
+    change,
+    localsid,
+    lookup,
+    loopback,
+    no_policy,
+    policy,
+    raw,
+    sids,
+    source,
+    steer,
+)
 from tests.vppd.server import StandIn
+from tests.vppd.sr import SidList
 
 NOTHING = Impact("hitless", "")
 ADD, DELETE = 1, 2
@@ -151,6 +180,15 @@ def test_nobody_at_the_socket_is_said_so(server: StandIn, driver: Vpp) -> None:
     assert driver.observe().resources == {}
 
 
+def test_who_hangs_up_has_said_goodbye(server: StandIn, driver: Vpp) -> None:
+    """A real VPP may not notice the end of a connection, and after a few of them answer nobody any more."""
+    make(driver, *GROUND)
+    driver.close()
+    driver.close()
+    assert driver.observe().resources.keys() == {one.key for one in GROUND}
+    assert server.asked["sockclnt_delete"] == 1
+
+
 def test_a_vpp_without_sources_of_routes_is_too_old(tmp_path: Path) -> None:
     with StandIn(tmp_path / "api.sock", frozenset({"fib_source_add"})) as server:
         driver = Vpp("w1", SCOPE, str(server.path))
@@ -165,10 +203,107 @@ def test_a_new_source_reaches_policies_that_stand(server: StandIn, driver: Vpp) 
     assert {policy.encap_src.hex() for policy in server.state.sr.policies.values()} == {f"fd11{2:028x}"}
 
 
+def lists_of(server: StandIn, bsid: str) -> dict[int, SidList]:
+    """Return the segment lists of a policy by their index."""
+    (found,) = [one for one in server.state.sr.policies.values() if one.bsid == raw(bsid)]
+    return {index: server.state.sr.lists.read(index) for index in found.lists}
+
+
+@pytest.mark.parametrize("wanted", [(ONE, TWO), (TWO, (1, ["fcbb:3::1"])), ((2, TWO[1]),)])
+@pytest.mark.parametrize("requests", range(3, 6))
+def test_no_list_keeps_the_old_source_when_its_renewal_was_broken_off(
+    server: StandIn, driver: Vpp, requests: int, wanted: tuple[tuple[int, list[str]], ...]
+) -> None:
+    """VPP shows the source of the list added last: an old list beside a new one cannot be seen to be old."""
+    make(driver, *GROUND, the_source("fd11::1"), BOTH)
+    old = lists_of(server, "cafe:1::9")
+    renewal = [change("cafe:1::9", ADD, sids(*row[1])) for row in (ONE, TWO)]
+    renewal.append(change("cafe:1::9", DELETE, sids("::1"), min(old)))
+    asked(server, source("fd11::2"), *renewal[: requests - 2])
+    result = a_policy("cafe:1::9", *wanted)
+    driver.commit(driver.stage([action(driver.observe().resources[BOTH.key], result)]))
+    assert driver.observe().resources[BOTH.key] == result
+    left = lists_of(server, "cafe:1::9").values()
+    assert not [one for one in left if any(one is other for other in old.values())]
+
+
+def test_lists_of_others_go_whatever_they_weigh(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND, LESS)
+    assert asked(server, change("cafe:1::9", ADD, sids("::", weight=0))) == [0]
+    found = driver.observe().resources[LESS.key]
+    driver.commit(driver.stage([action(found, LESS)]))
+    assert driver.observe().resources[LESS.key] == LESS
+
+
+def test_steering_with_host_bits_goes_and_its_twin_stays(server: StandIn, driver: Vpp) -> None:
+    """Both are one route for VPP: with the one, it takes away what the other needs, and shows it still."""
+    twin = steered(7, "10.6.0.0/24", "cafe:1::1")
+    make(driver, *GROUND, twin)
+    assert asked(server, steer("10.6.0.7/24", "cafe:1::2", table=7)) == [0]
+    server.state.sr.damage.clear()
+    seen = driver.observe().resources
+    (odd,) = [one for key, one in seen.items() if key.name == "7 10.6.0.7/24"]
+    driver.commit(driver.stage([action(odd, None)]))
+    assert driver.observe().resources.keys() == {*(one.key for one in GROUND), twin.key}
+    assert asked(server, lookup("10.6.0.0/24", 7)) == [0]
+
+
+def test_an_empty_table_of_ours_takes_another_name_and_a_used_one_does_not(driver: Vpp) -> None:
+    before, used = a_table(9, "ipv4"), a_table(7, "ipv4")
+    make(driver, *GROUND, before, a_sid("fcdd::4", 7))
+    after, other = (replace(one, spec={**one.spec, "name": "intentc/zone"}) for one in (before, used))
+    driver.commit(driver.stage([action(before, after)]))
+    assert driver.observe().resources[after.key] == after
+    with pytest.raises(PermanentError, match="is still used by SID fcdd::4"):
+        driver.stage([action(used, other)])
+
+
+def test_what_others_put_into_the_place_of_a_policy_of_ours_is_theirs(server: StandIn, driver: Vpp) -> None:
+    """Steering refers to a place in VPP's pool: its dump shows whatever policy lies there now."""
+    make(driver, *GROUND, steered(7, "10.6.0.0/24", "cafe:1::2"))
+    assert asked(server, no_policy("cafe:1::2"), policy("beef::1", sids("fc99::1"))) == [0, 0]
+    server.state.sr.damage.clear()
+    found = driver.observe().resources
+    assert "beef::1" not in {key.name for key in found if key.type == "policy"}
+    assert asked(server, no_policy("beef::1")) == [0]
+    server.state.sr.damage.clear()
+
+
+def test_a_policy_stays_while_an_interface_is_steered_into_it(server: StandIn, driver: Vpp) -> None:
+    make(driver, *GROUND)
+    assert asked(server, loopback(), steer("::/0", "cafe:1::2", traffic=2, interface=1)) == [0, 0]
+    with pytest.raises(PermanentError, match="cafe:1::2 cannot go while interface 1 is steered into it"):
+        driver.stage([action(SECOND, None)])
+
+
+def test_a_table_stays_while_a_sid_of_others_looks_up_in_it(server: StandIn, driver: Vpp) -> None:
+    """VPP would look up in the table that comes next."""
+    table = a_table(9, "ipv6")
+    make(driver, *GROUND, table)
+    assert asked(server, localsid("fc99::1", 9, behavior=3)) == [0]
+    with pytest.raises(PermanentError, match="is still used by SID fc99::1"):
+        driver.stage([action(table, None)])
+
+
 def test_objects_that_stand_are_not_written_again(server: StandIn, driver: Vpp) -> None:
-    many = [a_policy(f"cafe:1::1:{at:x}", ONE) for at in range(300)]
-    many += [steered(7, f"10.{at >> 8}.{at & 255}.0/24", f"cafe:1::1:{at:x}") for at in range(300)]
+    many = [a_policy(f"cafe:1::1{at:03x}", ONE) for at in range(300)]
+    many += [steered(7, f"10.{at >> 8}.{at & 255}.0/24", f"cafe:1::1{at:03x}") for at in range(300)]
     make(driver, *GROUND, *many)
     written = server.asked["sr_policy_add"] + server.asked["sr_steering_add_del"]
     make(driver, *GROUND, *many)
     assert server.asked["sr_policy_add"] + server.asked["sr_steering_add_del"] == written
+
+
+@pytest.mark.parametrize("answers", range(0, 180, 2))
+def test_an_apply_goes_on_where_its_connection_was_lost(server: StandIn, driver: Vpp, answers: int) -> None:
+    """What was half done is ours to finish: nobody else has moved it."""
+    server.hosts["pods0"] = 1500
+    make(driver, *GROUND, the_source("fd11::1"), LESS)
+    wanted = [*GROUND, the_source("fd11::2", 9), BOTH, a_policy("cafe:1::a", ONE, (2, ONE[1]), TWO)]
+    wanted += [an_interface("pods0", ipv4=7, ipv6=8)]
+    todo = plan({"w1": wanted}, {"w1": driver.observe()}, RULES)
+    server.hang_up_after = answers
+    result = apply(todo, {"w1": driver}, retry=Retry(attempts=3, sleep=lambda _: None))
+    assert [outcome.message for outcome in result.failed] == []
+    server.hang_up_after = None
+    assert plan({"w1": wanted}, {"w1": driver.observe()}, RULES).actions == ()
