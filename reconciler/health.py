@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
+from socketserver import TCPServer
 from threading import Thread
 from typing import Final, NamedTuple
 
@@ -84,6 +85,10 @@ class Health:
 
         class Server(ThreadingHTTPServer):
             address_family = AF_INET6 if ":" in place[0] else AF_INET
+
+            def server_bind(self) -> None:
+                """Listen without asking DNS for our name, which takes long where the network is away."""
+                TCPServer.server_bind(self)
 
             def handle_error(self, request: object, client_address: object) -> None:
                 """Say nothing of a client that has gone."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -20,7 +20,7 @@ from reconciler.agent.policies import PolicyFeed
 from reconciler.agent.slice import NodeStatus, Slice, SliceSource
 from reconciler.agent.step import Reached, SliceRead, Terms, Unreachable
 from reconciler.agent.watch import Seen
-from reconciler.drivers.base import Driver, TransientError
+from reconciler.drivers.base import Driver, PermanentError, TransientError
 from reconciler.drivers.simulator import Simulator
 from reconciler.execute import Applier
 from reconciler.health import Health
@@ -75,6 +75,8 @@ def announced(number: int, *sids: str) -> Announced:
 
 class Source:
     """A source that gives what it was given; threads wait for it until something changes."""
+
+    longest: ClassVar[float] = 60.0
 
     def __init__(self, slice_: Slice | Exception | None = None) -> None:
         self.slice: Slice | Exception = slice_ or TransientError("not there yet")
@@ -137,10 +139,12 @@ class Plane:
         self.driver = Mortal("vpp")
         self.number += 1
 
-    def open(self, scope: str) -> Driver:
+    def open(self, scope: str, run: str = "") -> Driver:
         assert scope in (WHERE, "")
         if self.down:
             raise TransientError(self.down)
+        if run != f"vpp {self.number}":
+            raise PermanentError("it was restarted meanwhile")
         self.opened += 1
         return self.driver
 
@@ -278,6 +282,7 @@ class Running:
 
     folder: Path
     family: str = "vpp"
+    node: str = NODE
     resync: float = 300.0
     source: SliceSource | None = None
     """Another source than one that tests change."""
@@ -302,7 +307,7 @@ class Running:
             status=self.folder / "status.json",
             ticks=lambda: time.monotonic() + self.ahead,
         )
-        self.agent = Agent(Terms(NODE, self.family, self.resync), world)
+        self.agent = Agent(Terms(self.node, self.family, self.resync), world)
         self.health = Health(("127.0.0.1", 0), self.agent.pages())
         self.thread = threading.Thread(target=self.agent.run, name="agent", daemon=True)
 

@@ -168,6 +168,14 @@ def test_an_agent_that_is_stuck_is_started_again_by_systemd() -> None:
     assert float(said["WatchdogSec"][0]) >= found.stuck_after
 
 
+def test_an_agent_that_starts_before_vpp_can_write_beside_its_socket() -> None:
+    """What ReadWritePaths names is looked for once: a folder that comes later stays read-only."""
+    said = directives(DEPLOY / "intentc-agent.service")
+    folder = str(Path(options(shlex.split(said["ExecStart"][0])[1:]).vpp).parent)
+    assert said["ReadWritePaths"] == [folder]
+    assert said["ExecStartPre"] == [f"+/usr/bin/mkdir -p {folder}"]
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
 def test_systemd_understands_its_units(path: Path, tmp_path: Path) -> None:

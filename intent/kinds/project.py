@@ -184,9 +184,7 @@ spec:
         same = repeated(target.place or target.name for target in self.targets)
         if same:
             field, _ = PLACES[self.targets[same[0]].type]
-            hint = (
-                "each would take away what the other brings; make them one, or give each a place of its own"
-            )
+            hint = "each would take away what the other brings; make them one, or give each its own place"
             raise wrong(f"two targets are {same[1]}", hint, "targets", same[0], field)
         paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
         for index, path in enumerate(paths):

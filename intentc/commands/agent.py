@@ -93,7 +93,12 @@ def _node(text: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     try:
-        state = (options.state or state_folder(os.environ) / "agents" / options.node).resolve()
+        state = options.state or state_folder(os.environ) / "agents" / options.node
+    except RuntimeError:
+        sys.stderr.write("intentc: no place for the state: this user has no home; say --state DIR\n")
+        return 1
+    try:
+        state = state.resolve()
         state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(alone(state, "agent"))
@@ -108,8 +113,6 @@ def run(options: argparse.Namespace) -> int:
                 for number, handler in before.items():
                     signal.signal(number, handler)
         return 0 if agent.well or not options.once else 1
-    except RuntimeError:
-        sys.stderr.write("intentc: no place for the state: this user has no home; say --state DIR\n")
     except (DriverError, GitError, OSError, Taken) as error:
         sys.stderr.write(f"intentc: {error}\n")
     return 1

@@ -78,9 +78,15 @@ class Agent:
         self.stopped = Flag()
         self.report = Report(world.source, world.log)
         self.watchers = [
-            self._watcher("source", LookAtSource(world.source, self.inbox.put, terms.resync)),
+            Watcher(
+                "source",
+                LookAtSource(world.source, self.inbox.put, terms.resync),
+                world.ticks,
+                world.source.longest,
+            ),
             self._watcher("report", self.report),
         ]
+        self.reporter = self.watchers[-1]
         if world.feed is not None:
             self.watchers.append(self._watcher("policies", LookAtPolicies(world.feed, self.inbox.put)))
         self.hand: Hand | None = None
@@ -193,8 +199,6 @@ class Agent:
     def _apply(self, what: Todo) -> None:
         if self.hand is None:
             raise ValueError("there is no data plane to apply to")
-        if self.state.untouched:
-            self.hand.let_go()  # its driver is connected to a data plane that is no more
         begun = self.world.ticks()
         self._beat()
         attempt = self.hand.attempt(self.state)
@@ -287,10 +291,12 @@ class Agent:
         for watcher in self.watchers:
             watcher.over.set()
         self.report.news.set()
+        limit = time.monotonic() + _ENDING
+        if self.reporter.thread.ident is not None:
+            self.reporter.thread.join(_ENDING / 2)  # the last word is told before the source is closed
         for close in closing:
             with suppress(Exception):
                 close()
-        limit = time.monotonic() + _ENDING
         for watcher in self.watchers:
             if watcher.thread.ident is not None:
                 watcher.thread.join(max(0.0, limit - time.monotonic()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconciler.agent.dataplane import Dataplane
@@ -44,6 +44,8 @@ class Hand:
     """Hears of every batch, and may raise Stopping before it."""
     retry: Retry = RETRY
     driver: Driver | None = None
+    opened: tuple[str, str] = ("", "")
+    """Scope, and run of the data plane, that the driver is for."""
 
     def attempt(self, state: State) -> Attempt:
         """Try once; Stopping comes through."""
@@ -52,7 +54,7 @@ class Hand:
             found = self._attempt(state)
         except Stopping:
             raise
-        except (DriverError, Held, Stop) as error:
+        except (DriverError, Held, Stop, OSError) as error:  # a disk that is full, a folder not to be written
             found = Attempt(_failed(state, str(error)))
         except Exception as error:  # noqa: BLE001 -- what was applied so far stays, and the agent goes on
             found = Attempt(_failed(state, words_of(error)))
@@ -70,12 +72,16 @@ class Hand:
     def _attempt(self, state: State) -> Attempt:
         if state.slice is None:
             raise ValueError("there is nothing to apply")
-        if self.driver is None:
-            resources = state.slice.resources
-            self.driver = self.plane.open(resources[0].key.scope if resources else "")
+        resources = state.slice.resources
+        scope = resources[0].key.scope if resources else self.opened[0]
+        if self.driver is None or self.opened != (scope, state.want.instance):
+            self.let_go()
+            self.opened = (scope, state.want.instance)
+            self.driver = self.plane.open(*self.opened)
         seen = self.driver.observe()
         wanted = _wanted(state, seen)
-        todo = _planned(self.plane.family, wanted.resources, seen)
+        keeps = state.want.keeps
+        todo = _planned(self.plane.family, wanted.resources, replace(seen, complete=False) if keeps else seen)
         drivers = {self.plane.family: self.driver}
         result = execute(todo, state.digest, drivers, self.applier, self.listener, self.retry)
         tried = Tried(
@@ -86,6 +92,7 @@ class Hand:
             wanted.missing,
             wanted.stale,
             len(todo.actions),
+            len(seen.resources.keys() - {item.key for item in wanted.resources}) if keeps else 0,
         )
         return Attempt(tried, todo, result)
 

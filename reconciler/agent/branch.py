@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from threading import Event
-from typing import Final
+from typing import ClassVar, Final
 
 from intent.repository import PROJECT_FILE
 from intent.source import Source
@@ -34,6 +34,7 @@ _NAMED: Final = 3
 class GitSource:
     """A branch."""
 
+    longest: ClassVar[float] = 900.0  # a first fetch may take minutes, and so may compiling
     clone: Clone
     terms: Terms
     node: str
@@ -69,7 +70,7 @@ class GitSource:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the remote is to be asked again."""
-        self.closed.wait(min(seconds, self.interval if self.slice is not None else 1.0))
+        self.closed.wait(min(seconds, self.interval))
         return not self.closed.is_set()
 
     def report(self, status: NodeStatus) -> None:

@@ -56,8 +56,8 @@ def _found(state: State, ticks: float) -> Iterator[Finding]:
 
 
 def _applied(state: State, ticks: float) -> Finding:
-    want, last = state.want, state.applied
-    if last and last.want.digest == want.digest and last.want.instance == (want.instance or state.last):
+    want, last = state.want, state.claim
+    if last and last.want.digest == want.digest and last.want.keeps == want.keeps:
         return Finding("Applied", True, "Done")
     if not state.instance:
         return Finding("Applied", False, "Waiting", "the data plane does not answer")
@@ -74,9 +74,14 @@ def _in_sync(state: State) -> Finding:
     if tried is not None and tried.unread:
         return Finding("InSync", False, "Incomplete", _short(tried.unread))
     if tried is not None and tried.failures:
-        return Finding("InSync", False, "Differs", "not all could be made as it shall be: see Applied")
+        known = state.claim is not None and state.claim.want.digest == state.digest
+        words = _failures(state) if known else "not all could be made as it shall be: see Applied"
+        return Finding("InSync", False, "Differs", _short(words))
     if state.untouched:
         return Finding("InSync", False, "Restarted", "the data plane was restarted")
+    if tried is not None and tried.kept:
+        words = f"{tried.kept} objects that are not in the slice stay until a plan removes them"
+        return Finding("InSync", False, "Kept", words)
     return Finding("InSync", True, "Corrected" if state.drift else "Same")
 
 
@@ -127,9 +132,7 @@ def settled(before: Iterable[Condition], now: Iterable[Finding], time: datetime)
 
 def status(state: State, conditions: Sequence[Condition]) -> NodeStatus:
     """Return what is reported."""
-    applied = state.applied
-    if applied and applied.want.instance != (state.instance or state.last):
-        applied = None  # it went with the data plane that it was applied to
+    applied = state.claim
     message = state.source or _failures(state) or state.unreachable
     return NodeStatus(
         applied=applied.want.digest if applied else "",
@@ -137,6 +140,7 @@ def status(state: State, conditions: Sequence[Condition]) -> NodeStatus:
         drift=state.drift,
         conditions=tuple(conditions),
         message=_short(message),
+        kept=applied.kept if applied else 0,
     )
 
 

@@ -34,10 +34,11 @@ class Dataplane(Protocol):
         """Family of the objects that it takes."""
         ...
 
-    def open(self, scope: str) -> Driver:
+    def open(self, scope: str, run: str = "") -> Driver:
         """Return a driver; it is used by one thread, until it fails or the data plane is restarted.
 
-        `scope` is that of the objects of the node; empty where only what is there shall go.
+        `scope` is that of the objects of the node; empty where only what is there shall go. `run` is what
+        the probe returned: another run is not touched, since nothing of this one holds there.
         """
         ...
 
@@ -60,21 +61,27 @@ class Vpp:
         self.node = node.rpartition("/")[2]
         self.socket = str(Path(socket).absolute())
         self.client: Client | None = None
+        self.bound = ""
+        """Which file the probe connected by."""
 
-    def open(self, scope: str) -> Driver:
+    def open(self, scope: str, run: str = "") -> Driver:
         """Return a driver with a connection of its own."""
-        target = Target(name="vpp", type="vpp", node=self.node, socket=self.socket)
-        return open_driver(target, Path("/"), scope=scope)
+        from reconciler.drivers.vpp.driver import Vpp as Opened  # noqa: PLC0415 -- it is for VPP only
+
+        return Opened("vpp", scope or f"node//{self.node}", self.socket, run=run)
 
     def probe(self) -> str:
         """Ask it whether it is there."""
         from reconciler.drivers.vpp.client import Client  # noqa: PLC0415 -- vpp-papi is for VPP only
 
+        bound = _which(self.socket)
+        if bound not in ("", self.bound):
+            self.close()  # whoever connects now reaches another VPP, even if that one still answers
         try:
             if self.client is None:
                 client = Client(self.socket, timeout=_ANSWER)
                 client.connect()
-                self.client = client
+                self.client, self.bound = client, bound
             else:
                 self.client.send((Operation("control_ping", {}),))
         except BaseException:
@@ -89,6 +96,15 @@ class Vpp:
             self.client = None
 
 
+def _which(socket: str) -> str:
+    """Return what tells a file from others that had its name; empty where it is not there."""
+    try:
+        about = Path(socket).stat()
+    except OSError:
+        return ""
+    return f"{about.st_dev}:{about.st_ino}:{about.st_mtime_ns}"
+
+
 class Linux:
     """The kernel, in a network namespace."""
 
@@ -99,8 +115,9 @@ class Linux:
         self.node = node.rpartition("/")[2]
         self.netns = netns
 
-    def open(self, scope: str) -> Driver:
-        """Return a driver."""
+    def open(self, scope: str, run: str = "") -> Driver:
+        """Return a driver; a kernel that ends takes this process with it."""
+        del run
         target = Target(name="linux", type="linux", node=self.node, netns=self.netns)
         return open_driver(target, Path("/"), scope=scope)
 
@@ -109,7 +126,9 @@ class Linux:
         place = _NAMESPACES / self.netns if self.netns else _OWN
         try:
             about = place.stat()
-            return f"{_BOOT.read_text().strip()}/{about.st_dev}:{about.st_ino}"
+            # Numbers are given again; the time tells them apart as long as the name holds the namespace.
+            made = about.st_ctime_ns if self.netns else 0
+            return f"{_BOOT.read_text().strip()}/{about.st_dev}:{about.st_ino}:{made}"
         except OSError as error:
             raise TransientError(f"there is no network namespace {place}: {error.strerror}") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from renderers.resource import Resource, digest
 
@@ -27,6 +27,8 @@ class Slice:
     emptied: bool = False
     """Whether the source says expressly that the node shall hold nothing; if it does not, a slice without
     objects is refused, since it is what a source that lost everything looks like."""
+    keeps: bool = False
+    """Whether what is not in it stays: whoever wrote it does not know what the node holds besides."""
 
     @property
     def digest(self) -> str:
@@ -66,14 +68,19 @@ class NodeStatus:
     conditions: Sequence[Condition]
     message: str = ""
     """What failed, in words; empty where nothing did."""
+    kept: int = 0
+    """Objects that are not in the slice, and stay because it says so."""
 
 
 class SliceSource(Protocol):
     """Where an agent has its slice from. Methods raise TransientError or PermanentError.
 
-    One thread reads and waits, another reports, a third one closes; no call takes longer than a minute, and
-    none longer than it was told to wait and a few seconds.
+    One thread reads and waits, another reports, a third one closes. `wait` takes no longer than it was told
+    to and a few seconds, `report` no longer than a minute.
     """
+
+    longest: ClassVar[float]
+    """Seconds that `read` takes at most; who reads for longer counts as stuck."""
 
     def read(self) -> Slice:
         """Return the slice as it is now; an incomplete reading raises, and is never an empty slice."""

@@ -102,6 +102,8 @@ class Want(NamedTuple):
     """Of the policies that came by BGP."""
     instance: str
     """Of the data plane."""
+    keeps: bool = False
+    """Whether what is not in the slice stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Tried:
     stale: tuple[str, ...] = ()
     differed: int = 0
     """Objects that differed at first."""
+    kept: int = 0
+    """Objects that the slice does not have, and that stay because it says so."""
 
     @property
     def well(self) -> bool:
@@ -152,6 +156,8 @@ class State:
     """The last attempt."""
     applied: Tried | None = None
     """The last attempt that left nothing."""
+    mixed: bool = False
+    """Whether another slice than that was begun since, and was not finished: neither of them is there."""
     drift: int = 0
     """Objects that differed at the last look, though nothing had been asked for since."""
     failures: int = 0
@@ -163,12 +169,21 @@ class State:
     @property
     def want(self) -> Want:
         """What is to be applied now."""
-        return Want(self.digest, self.edition, self.instance or "")
+        keeps = self.slice is not None and self.slice.keeps
+        return Want(self.digest, self.edition, self.instance or "", keeps)
 
     @property
     def untouched(self) -> bool:
         """Whether nothing was applied yet to the data plane that answers."""
         return self.tried is None or self.tried.want.instance != self.instance
+
+    @property
+    def claim(self) -> Tried | None:
+        """The attempt whose slice the data plane holds; None where none was applied completely."""
+        last = self.applied
+        if last is None or self.mixed or last.want.instance != (self.instance or self.last):
+            return None
+        return last
 
     @property
     def ready(self) -> bool:
@@ -261,6 +276,8 @@ def _tried(state: State, event: Tried, now: Moment) -> State:
     jitter = 1 + JITTER * (2 * now.chance - 1)
     found = replace(state, tried=event, drift=drift, look_at=now.ticks + state.terms.resync * jitter)
     if event.well:
-        return replace(found, applied=event, failures=0)
+        return replace(found, applied=event, mixed=False, failures=0)
+    mixed = state.mixed or (state.applied is not None and state.applied.want.digest != event.want.digest)
     wait = min(FIRST_RETRY * 2.0 ** min(state.failures, _DOUBLINGS), LAST_RETRY)
-    return replace(found, failures=state.failures + 1, retry_at=now.ticks + wait * (1 + now.chance) / 2)
+    retry_at = now.ticks + wait * (1 + now.chance) / 2
+    return replace(found, mixed=mixed, failures=state.failures + 1, retry_at=retry_at)

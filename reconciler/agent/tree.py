@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
-from typing import Final
+from typing import ClassVar, Final
 
 from reconciler.agent.rendered import EMPTY, folder_of, places, slice_of
 from reconciler.agent.slice import NodeStatus, Slice
@@ -35,6 +36,7 @@ Seen = tuple[tuple[str, int, int, int], ...]
 class DirectorySource:
     """A tree of rendered files."""
 
+    longest: ClassVar[float] = 60.0
     root: Path
     node: str
     by_bgp: bool = False
@@ -52,7 +54,7 @@ class DirectorySource:
                 raise TransientError(seen)
             folder = folder_of(self.node, (path.rpartition("/")[0] for path, *_ in seen))
             files = _contents(self.root, seen)
-            if not self.closed.wait(_SETTLED) and self._seen() == seen:
+            if not self.closed.wait(_SETTLED) and files is not None and self._seen() == seen:
                 latest = max(when for _, _, when, _ in seen)
                 return slice_of(files, f"{folder} of {iso(latest / 1e9)}", by_bgp=self.by_bgp)
         raise TransientError(f"{self.root} is being written to")
@@ -77,22 +79,26 @@ class DirectorySource:
             for folder in (path for place in places(self.node) for path in self.root.glob(place)):
                 for entry in os.scandir(folder):
                     hidden = entry.name.startswith(".") and entry.name != EMPTY
-                    about = entry.stat(follow_symlinks=False)
-                    if S_ISREG(about.st_mode) and not hidden:
-                        path = str(Path(entry.path).relative_to(self.root))
-                        found.append((path, about.st_size, about.st_mtime_ns, about.st_ino))
+                    with suppress(FileNotFoundError):  # it has gone since it was listed
+                        about = entry.stat(follow_symlinks=False)
+                        if S_ISREG(about.st_mode) and not hidden:
+                            path = str(Path(entry.path).relative_to(self.root))
+                            found.append((path, about.st_size, about.st_mtime_ns, about.st_ino))
         except OSError as error:
             return f"{self.root} cannot be read: {error.strerror}"
         return tuple(sorted(found))
 
 
-def _contents(root: Path, seen: Seen) -> dict[str, bytes]:
+def _contents(root: Path, seen: Seen) -> dict[str, bytes] | None:
+    """Return what the files hold; None where one has gone since it was seen."""
     found = {}
     for path, size, *_ in seen:
         if size > _LARGEST:
             raise TransientError(f"{path} has {size} bytes, which is too much")
         try:
             found[path] = (root / path).read_bytes()
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise TransientError(f"{path} cannot be read: {error.strerror}") from error
     return found

@@ -109,9 +109,9 @@ class LookAtSource:
             found = self.source.read()
             if found is not self.known:
                 self.known, self.digest = found, found.digest
-            self.failures = 0
             self.post(SliceRead(found, self.digest))
             self._wait(watcher, self.every)
+            self.failures = 0  # not before: what can be read and not waited for would be asked without a rest
         except Exception as error:  # noqa: BLE001 -- a source that breaks must not end the agent
             self.failures += 1
             self.post(SourceFailed(words_of(error)))
@@ -166,9 +166,9 @@ class LookAtPolicies:
         """Read, tell, and wait for a change."""
         try:
             self.post(PoliciesRead(self.feed.read()))
-            self.failures = 0
             watcher.pulse.beat(_POLL)
             self.feed.wait(_POLL)
+            self.failures = 0
         except Exception as error:  # noqa: BLE001 -- a GoBGP that is gone must not end the agent
             self.failures += 1
             self.post(PoliciesFailed(words_of(error)))
@@ -197,15 +197,15 @@ class Report:
         if not self.news.wait(_POLL):
             return
         self.news.clear()
-        status = self.latest
-        if status is None or status is self.told:
-            return
-        try:
-            self.source.report(status)
-            self.told, self.failures = status, 0
-        except Exception as error:  # noqa: BLE001 -- who does not hear it stops nothing
-            self.failures += 1
-            if self.failures == 1:
-                self.log("warning", f"the status cannot be reported: {words_of(error)}")
-            self.news.set()
-            watcher.rest(patience(self.failures))
+        while (status := self.latest) is not None and status is not self.told:
+            try:
+                self.source.report(status)
+                self.told, self.failures = status, 0
+                watcher.pulse.beat()
+            except Exception as error:  # noqa: BLE001 -- who does not hear it stops nothing
+                self.failures += 1
+                if self.failures == 1:
+                    self.log("warning", f"the status cannot be reported: {words_of(error)}")
+                self.news.set()
+                watcher.rest(patience(self.failures))
+                return

@@ -47,7 +47,7 @@ def dying(*words):
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return commit(*words)
-Vpp.probe, Vpp.open = probe, lambda self, scope: Directory("vpp", plane / "objects")
+Vpp.probe, Vpp.open = probe, lambda self, scope, run: Directory("vpp", plane / "objects")
 Directory.commit = dying
 sys.exit(run(sys.argv[1:]))
 """
@@ -68,8 +68,13 @@ class Bench:
 
     def boot(self, instance: str) -> None:
         """Start the data plane (anew): it is empty."""
-        shutil.rmtree(self.plane / "objects", ignore_errors=True)
+        self.clear()
         (self.plane / "instance").write_text(instance)
+
+    def clear(self) -> None:
+        """Take away what the data plane holds at once, whoever is about to write to it."""
+        if (self.plane / "objects").exists():
+            (self.plane / "objects").rename(self.plane / f"gone {time.monotonic_ns()}")
 
     def words(self, *more: str) -> list[str]:
         known = ["agent", "--node", "worker-1", "--vpp", "x", "--state", str(self.folder / "state")]
@@ -172,7 +177,7 @@ def test_a_restart_of_the_data_plane(bench: Bench) -> None:
     until(lambda: bench.is_whole)
     bench.boot("two")
     assert until(lambda: bench.is_whole) < 4
-    shutil.rmtree(bench.plane / "objects")
+    bench.clear()
     (bench.plane / "instance").unlink()
     until(lambda: "no VPP" in (bench.folder / "status.json").read_text())
     bench.boot("three")
@@ -304,6 +309,15 @@ def test_what_is_asked_for_wrongly_is_refused(
         code = int(str(stop.code))
     assert code == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_is_not_told_as_a_user_without_a_home(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("reconciler.agent.agent.Agent.run", breaking)
+    with pytest.raises(RuntimeError, match="new thread"):
+        run(bench.words("--once"))
 
 
 def test_only_what_is_used_is_imported(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from intent.model import Origin
 from intentc.cli import run
+from intentc.policy_view import lines
 from intentc.session import begin
 from reconciler.drivers.layout import path_of
 from renderers import render
@@ -294,6 +295,18 @@ def test_a_policy_is_explained_hop_by_hop(example: Path, capsys: pytest.CaptureF
     assert pair["default"]["latency"] == [5100, 6100]
 
 
+def test_a_way_that_splits_is_said_with_where_it_ends() -> None:
+    # Of equal cost: over b at once, or over a and c to b; the last link found is not the last one travelled.
+    legs = [[("s", "b"), ("s", "a"), ("b", "e"), ("a", "c"), ("c", "b")]]
+    hops = [[{"from": one, "link": f"{one}-{two}", "to": two} for one, two in leg] for leg in legs]
+    cost = {"igp": 1, "te": 1, "latency": 1}
+    default = {"sids": [], "legs": hops, "splits": True, **cost}
+    pair = {"from": "s", "to": "e", "headends": [], "endpoints": [], "candidates": [], "default": default}
+    seen = {"policy": "te", "color": 1, "pairs": [pair]}
+    text = "\n".join(line.text for line in lines(seen, full=True))
+    assert "s ⇉ e (over s-b, s-a, b-e, a-c, c-b)" in text
+
+
 def test_a_computed_path_says_what_it_gives_up_and_why_it_is_not_there(
     example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -316,6 +329,7 @@ def test_a_computed_path_says_what_it_gives_up_and_why_it_is_not_there(
     ("words", "why"),
     [
         (["policy", "east-to-wst"], "did you mean 'east-to-west'?"),
+        (["policy"], "say which SRv6Policy: core-by-p2, east-to-west, west-to-east"),
         (["Cluster/edge", "east-to-west"], "only a policy has a name behind it, not 'Cluster/edge'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Callable
@@ -280,6 +281,37 @@ def test_a_better_slice_is_not_kept_waiting_by_the_failure_before_it(rig: Rig) -
     assert rig.held == listed(resources(2))
 
 
+def test_what_was_begun_and_not_finished_leaves_nothing_that_is_told_as_applied(rig: Rig) -> None:
+    """Who goes back to the slice before must not be told that it is there already."""
+    rig.up()
+    rig.give(*resources(1))
+    rig.plane.driver.foreign[policy(3).key] = policy(3)
+    rig.give(*resources(2, 3), revision="two")
+    assert rig.held == listed(resources(2))
+    assert rig.status()["applied"] is None
+    assert rig.agent.state.ready, "something was applied, and goes on"
+    rig.plane.driver.foreign[steering(1).key] = steering(1)
+    rig.give(*resources(1), revision="three")
+    assert rig.status()["applied"] is None
+    assert rig.condition("Applied") == (False, "Failed")
+    rig.plane.driver.foreign.clear()
+    rig.later(100)
+    assert rig.status()["applied"] == slice_digest(resources(1))
+    assert rig.condition("Applied") == (True, "Done")
+
+
+def test_drift_that_cannot_be_put_right_says_why(rig: Rig) -> None:
+    rig.up()
+    rig.give(*resources(1))
+    del rig.plane.driver.ours[steering(1).key]
+    rig.plane.driver.foreign[steering(1).key] = steering(1)
+    rig.later(301)
+    assert rig.status()["applied"], "the slice was applied"
+    (said,) = [entry for entry in rig.agent.conditions if entry.type == "InSync"]
+    assert (said.status, said.reason) == (False, "Differs")
+    assert "exists and is not ours" in said.message
+
+
 def test_a_lease_of_somebody_else_is_waited_for(rig: Rig) -> None:
     rig.plane.driver.leased = Lease("ann", time.time() + 30, 1)
     rig.up()
@@ -454,3 +486,17 @@ def test_a_passing_error_is_tried_again_within_the_attempt(rig: Rig) -> None:
     rig.give(*resources(1))
     assert rig.held == listed(resources(1))
     assert rig.condition("Applied") == (True, "Done")
+
+
+def test_a_disk_that_is_full_is_no_bug(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/run/vpp/api.sock.intentc")
+
+    monkeypatch.setattr(rig.plane.driver, "swap_lease", full)
+    rig.up()
+    rig.give(*resources(1))
+    assert "No space left on device: '/run/vpp/api.sock.intentc'" in rig.status()["message"]
+    assert "bug" not in rig.words.getvalue()
+    monkeypatch.undo()
+    rig.later(1)
+    assert rig.held == listed(resources(1))

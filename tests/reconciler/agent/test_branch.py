@@ -209,3 +209,12 @@ def test_a_closed_source_does_not_wait(remote: Remote) -> None:
     begun = time.monotonic()
     assert following.wait(30) is False
     assert time.monotonic() - begun < 5
+
+
+def test_a_head_that_never_was_good_is_not_compiled_every_second(remote: Remote) -> None:
+    following = source(remote)
+    waiting: list[float] = []
+    following.closed.wait = waiting.append  # type: ignore[assignment,method-assign]  # it would take a minute
+    following.wait(16.0)
+    following.wait(60.0)
+    assert waiting == [16.0, following.interval]

@@ -84,6 +84,51 @@ def test_a_node_overlay_that_somebody_deleted_changes_nothing(whole: Whole) -> N
     assert whole.agent.get("/readyz")[0] == 200
 
 
+def deleted(whole: Whole) -> None:
+    """Delete the NodeOverlay by hand."""
+    kube = connect(whole.config)
+    body = kube.get(NODES, SPACE, "w1")
+    assert body is not None
+    kube.delete(NODES, SPACE, body)
+    kube.close()
+
+
+def test_where_a_node_overlay_is_made_anew_the_node_loses_nothing(whole: Whole) -> None:
+    assert whole.wants(*resources(1, 2)).failed == ()
+    written = whole.agent.plane.driver.written
+    before = len(written)
+    deleted(whole)
+    assert whole.wants(*resources(1, 2)).failed == ()
+    assert [(action.operation, action.key) for action in written[before:]] == []
+    assert whole.held == listed(resources(1, 2))
+    assert plan({"nodes": resources(1, 2)}, {"nodes": whole.controller.observe()}, RULES).actions == ()
+    assert whole.wants(*resources(1)).failed == ()
+    assert whole.held == listed(resources(1))
+
+
+def test_what_a_new_node_overlay_does_not_know_stays_until_a_plan_removes_it(whole: Whole) -> None:
+    assert whole.wants(*resources(1, 2)).failed == ()
+    deleted(whole)
+    assert whole.wants(*resources(1, 3)).failed == ()
+    assert whole.held == listed(resources(1, 2, 3))
+    (action,) = plan({"nodes": resources(1, 3)}, {"nodes": whole.controller.observe()}, RULES).actions
+    assert (action.operation, str(action.key)) == ("delete", "vpp:node/edge/w1:leftovers:all")
+    assert whole.wants(*resources(1, 3)).failed == ()
+    assert whole.held == listed(resources(1, 3))
+    assert plan({"nodes": resources(1, 3)}, {"nodes": whole.controller.observe()}, RULES).actions == ()
+
+
+def test_a_node_whose_leftovers_are_not_removed_keeps_its_object(whole: Whole) -> None:
+    assert whole.wants(*resources(1, 2)).failed == ()
+    deleted(whole)
+    assert whole.wants(*resources(1)).failed == ()
+    assert whole.wants().failed == ()
+    assert whole.held == []
+    assert dict(whole.world.objects) == {
+        name: body for name, body in whole.world.objects.items() if name[0].endswith("leases")
+    }
+
+
 def test_the_status_says_what_happened(whole: Whole) -> None:
     assert whole.wants(*resources(1)).failed == ()
     kube = connect(whole.config)

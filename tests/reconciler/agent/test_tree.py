@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -185,3 +186,31 @@ def test_a_closed_source_does_not_wait(root: Path) -> None:
     begun = time.monotonic()
     assert looking.wait(30) is False
     assert time.monotonic() - begun < 5
+
+
+def test_a_file_that_goes_while_it_is_read_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes a tree is not told as a source that fails."""
+    looking = source(root)
+    real, gone = looking._seen, root / "vpp" / "node" / "edge" / "w1" / "steering.jsonl"  # noqa: SLF001 -- the moment
+
+    def seen() -> object:
+        found = real()
+        gone.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(DirectorySource, "_seen", lambda _: seen())
+    assert {item.key.type for item in looking.read().resources} == {"table", "policy"}
+
+
+def test_a_file_that_goes_while_the_folder_is_listed_is_not_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(folder: Path) -> list[os.DirEntry[str]]:
+        found = list(real(folder))
+        (Path(folder) / "steering.jsonl").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr("reconciler.agent.tree.os.scandir", scandir)
+    assert {item.key.type for item in source(root).read().resources} == {"table", "policy"}

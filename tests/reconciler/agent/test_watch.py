@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.slice import Slice
-from reconciler.drivers.base import TransientError
-from tests.agents import TABLE, Running, announced, resources, steering, until
+from reconciler.agent.branch import GitSource
+from reconciler.agent.slice import NodeStatus, Slice
+from reconciler.agent.watch import LookAtSource, Watcher
+from reconciler.drivers.base import PermanentError, TransientError
+from tests.agents import TABLE, Running, Source, announced, resources, steering, until
 
 
 @pytest.fixture
@@ -233,3 +235,53 @@ def test_figures(running: Running) -> None:
     ):
         assert line in text.splitlines(), text
     assert running.get("/secrets") == (404, "there are /healthz, /readyz, /metrics\n")
+
+
+def test_the_last_word_is_told_before_it_ends(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = running.given.report
+
+    def slowly(status: NodeStatus) -> None:
+        time.sleep(0.2)
+        if not running.given.closed:
+            report(status)
+
+    monkeypatch.setattr(running.given, "report", slowly)
+    running.thread = threading.Thread(target=running.agent.run, kwargs={"once": True})
+    running.thread.start()
+    running.thread.join(10)
+    assert running.given.reports[-1] is running.agent.said
+
+
+def test_a_source_that_can_only_be_read_is_not_asked_without_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one whose watch is forbidden."""
+    seen: list[object] = []
+    source = Source(Slice(resources(1), "one"))
+
+    def forbidden(_: float) -> bool:
+        raise PermanentError("forbidden")
+
+    monkeypatch.setattr(source, "wait", forbidden)
+    look = LookAtSource(source, seen.append, 300.0)
+    watcher = Watcher("source", look, lambda: 0.0)
+    rests: list[float] = []
+    monkeypatch.setattr(watcher, "rest", rests.append)
+    for _ in range(8):
+        look(watcher)
+    assert rests == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_a_source_may_take_as_long_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first fetch of a large repository is no reason to be started again, and to begin it anew."""
+    monkeypatch.setattr(Source, "longest", GitSource.longest)
+    running, slow = Running(tmp_path), threading.Event()
+    monkeypatch.setattr(running.given, "read", lambda: slow.wait(60))
+    running.thread.start()
+    until(lambda: running.get("/healthz")[0] == 200)
+    running.ahead = 300
+    running.agent.inbox.put(None)
+    time.sleep(1.2)
+    assert "source: good" in running.get("/healthz")[1]
+    running.ahead = 1000
+    assert "source: silent" in running.get("/healthz")[1]
+    slow.set()
+    running.close()

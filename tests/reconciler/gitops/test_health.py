@@ -128,3 +128,11 @@ def test_every_metric_of_the_manual_is_there(server: Server) -> None:
     assert named
     text = server.get("/metrics")[1]
     assert [name for name in sorted(named) if f"# TYPE {name} " not in text] == []
+
+
+def test_nobody_is_asked_for_our_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the network is away, DNS takes half a minute to say so."""
+    asked: list[str] = []
+    monkeypatch.setattr("socket.getfqdn", asked.append)
+    Health(("127.0.0.1", 0), {}).close()
+    assert asked == []
