@@ -265,17 +265,7 @@ class ByBgp(Plane):
             text += "[neighbors.transport.config]\npassive-mode = true\n"
         configuration.write_text(text)
         (self.folder / f"{name}.bgp").unlink(missing_ok=True)
-        command = [
-            "ip",
-            "netns",
-            "exec",
-            self.spaces.name(name),
-            "gobgpd",
-            "-t",
-            "toml",
-            "-f",
-            str(configuration),
-        ]
+        command = ["ip", "netns", "exec", self.spaces.name(name), "gobgpd", "-f", str(configuration)]
         with (self.folder / f"{name}.bgp.log").open("ab") as log:
             self.speakers.append(
                 subprocess.Popen([*command, "--api-hosts", self._api(name)], stdout=log, stderr=log)
@@ -394,7 +384,7 @@ def _hosts(root: Path) -> set[str]:
 
 
 def _pids(*names: str) -> Iterator[int]:
-    """Yield the processes with some names that this one has started, or that those have started."""
+    """Yield the processes of this machine with some names; there shall be no others than ours."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             head, _, _ = path.read_text().rpartition(")")

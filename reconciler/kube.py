@@ -116,7 +116,7 @@ class Watch:
             self._response.shutdown()
 
     def _event(self, line: bytes) -> Event:
-        said = json.loads(line)
+        said = _json(line, self._where)
         if said["type"] != "ERROR":
             return Event(said["type"], said["object"])
         status = said["object"]
@@ -194,6 +194,8 @@ class Kube:
         if response.status != HTTPStatus.OK:
             try:
                 raise self._error(response, response.read(), kind)
+            except _failures() as error:
+                raise self._unreachable(error) from error
             finally:
                 response.close()
         return Watch(response, _failures(), f"{kind.plural} at {self.host}")
@@ -223,8 +225,7 @@ class Kube:
             self.received += len(text)
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise self._error(response, text, kind)
-        answer: Object = json.loads(text)
-        return answer
+        return _json(text, self.host)
 
     def _send(
         self,
@@ -304,6 +305,16 @@ def connect(kubeconfig: Path | None = None, context: str | None = None, timeout:
     except Exception as error:
         raise PermanentError(f"cannot use the kubeconfig {kubeconfig or ''}: {error}") from error
     return Kube(settings.host.rstrip("/"), kubernetes.client.ApiClient(settings), timeout)
+
+
+def _json(text: bytes, where: str) -> Object:
+    """Return what was answered; TransientError where it is none, as from a proxy in between."""
+    try:
+        answer: Object = json.loads(text)
+    except ValueError as error:
+        words = text.decode(errors="replace").strip()[:200]
+        raise TransientError(f"{where} answers what is no JSON: {words}") from error
+    return answer
 
 
 def _path(kind: Kind, namespace: str, name: str = "") -> str:

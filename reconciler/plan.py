@@ -39,6 +39,12 @@ class Observation:
     """What was asked for (None: that it goes) and never confirmed, where others do the work; `resources` has
     what was confirmed last."""
 
+    @property
+    def there(self) -> dict[Key, Resource]:
+        """All that is there, or was asked for and perhaps is."""
+        asked = {key: resource for key, resource in self.pending.items() if resource is not None}
+        return {**asked, **self.resources}
+
     def like(self, one: Resource | None, other: Resource | None) -> bool:
         """Say whether two states of an object are the same to this target."""
         return same(one, other) if self.keeps_protection else one == other
@@ -170,10 +176,10 @@ def diff(
             operation, why = _change(before, after, rules)
             act(operation, before, after, why)
         elif key in observed.pending:
-            act("update", before, after, _Why("it was asked to change, which nobody has confirmed"))
+            changes = tuple(compare(_spec(observed.pending[key]), _spec(after)))
+            act("update", before, after, _Why("it was asked to change, which nobody has confirmed", changes))
     if observed.complete:
-        asked = {key: resource for key, resource in observed.pending.items() if resource is not None}
-        for key, before in {**asked, **observed.resources}.items():
+        for key, before in observed.there.items():
             if key not in wanted:
                 act("delete", before, None, _Why("nothing asks for it any more"))
     return sorted(actions, key=_order)

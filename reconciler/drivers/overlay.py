@@ -12,7 +12,7 @@ batch in flight, and nothing over what its successor wrote.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ from reconciler.drivers.base import (
     TransientError,
 )
 from reconciler.kube import NODES, SLICES, Conflict, Kube, connect
-from reconciler.overlay.encoding import Encoded, encode
-from reconciler.overlay.held import Held, Reader
+from reconciler.overlay.encoding import Encoded, Part, encode
+from reconciler.overlay.held import LEFTOVERS, Held, Reader
 from reconciler.overlay.lease import read_lease, swap_lease
-from reconciler.overlay.objects import node_object, slice_object
+from reconciler.overlay.objects import NodeObject, is_ours, node_object, read_node, slice_object
 from reconciler.overlay.rows import Identity, NodeId, Row, node_of, row_of
 from reconciler.overlay.wait import Patience, Silent, wait
 from reconciler.plan import Action, same
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 8
 """Writes at the same time; more do not make the API server faster."""
+
+_TRIES: Final = 5
+"""Times that a NodeOverlay is written whose agent reports at the same time."""
 
 _LONGEST: Final = 200
 """Characters of cluster names in the name of a lease; an object's name has at most 253."""
@@ -58,6 +61,8 @@ class _Prepared:
     held: Held
     rows: dict[NodeId, dict[Identity, Row]]
     """What the touched nodes shall hold."""
+    cleaned: set[NodeId]
+    """Nodes that shall keep nothing else any more."""
 
 
 class Overlay:
@@ -107,6 +112,7 @@ class Overlay:
         held = self._read()
         rows: dict[NodeId, dict[Identity, Row]] = {}
         refused: dict[Key, str] = {}
+        cleaned: set[NodeId] = set()
         for action in actions:
             why = self._fault(action, held)
             if why:
@@ -117,26 +123,33 @@ class Overlay:
                 continue  # to be deleted, and not ours: that is done
             own = rows.setdefault(node, dict(held.wanted.get(node, {})))
             identity = _identity(action.key)
-            if action.after is None:
+            if identity.type == LEFTOVERS:
+                cleaned |= {node} & held.objects.keys()
+            elif action.after is None:
                 own.pop(identity, None)
             elif not same(_at(held.wanted, node, identity), action.after):
                 own[identity] = row_of(action.after)
         if refused:
             raise PermanentError("; ".join(refused.values()), refused)
-        return Batch(tuple(actions), _Prepared(token, held, rows))
+        return Batch(tuple(actions), _Prepared(token, held, rows, cleaned))
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Write slices first, then the nodes that name them; then remove slices that nobody names."""
         prepared: _Prepared = batch.prepared
         held = prepared.held
-        changed = {node: rows for node, rows in prepared.rows.items() if rows != held.wanted.get(node, {})}
+        cleaned = {node for node in prepared.cleaned if held.objects[node].keeps}
+        changed = {
+            node: rows
+            for node, rows in prepared.rows.items()
+            if node in cleaned or rows != held.wanted.get(node, {})
+        }
         failed: dict[NodeId, DriverError] = {}
         if changed:
             touched = {node.cluster for node in changed}
             whole = {node: rows for node, rows in held.wanted.items() if node.cluster in touched} | changed
             encoded = encode({node: rows.values() for node, rows in whole.items()})
             self._write_slices(encoded, held)
-            failed = self._write_nodes(encoded, held)
+            failed = self._write_nodes(encoded, held, cleaned)
             self._sweep(prepared.token)
         passing = [error for error in failed.values() if isinstance(error, TransientError)]
         if passing:
@@ -206,21 +219,22 @@ class Overlay:
             for _ in pool.map(write, missing):
                 pass  # an error is raised here, before any node names the slice
 
-    def _write_nodes(self, encoded: Encoded, held: Held) -> dict[NodeId, DriverError]:
+    def _write_nodes(
+        self, encoded: Encoded, held: Held, cleaned: Collection[NodeId]
+    ) -> dict[NodeId, DriverError]:
         """Write the nodes whose object differs; return those that could not be written."""
 
         def write(node: NodeId) -> None:
-            seen = held.objects.get(node)
-            body = node_object(node, encoded.nodes[node], seen)
+            part, seen = encoded.nodes[node], held.objects.get(node)
             if seen is None:
-                self.kube.create(NODES, self._reader.namespace, body)
+                self.kube.create(NODES, self._reader.namespace, node_object(node, part, None))
             else:
-                self.kube.replace(NODES, self._reader.namespace, body)
+                self._replace(part, seen, cleans=node in cleaned)
 
         differing = [
             node
             for node, part in encoded.nodes.items()
-            if node not in held.objects or held.objects[node].wanted != part
+            if node not in held.objects or held.objects[node].wanted != part or node in cleaned
         ]
         failed: dict[NodeId, DriverError] = {}
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -231,6 +245,20 @@ class Overlay:
             except DriverError as error:
                 failed[node] = error
         return failed
+
+    def _replace(self, part: Part, seen: NodeObject, *, cleans: bool) -> None:
+        """Write over what was seen; that its agent reports meanwhile is no conflict."""
+        space, node = self._reader.namespace, seen.node
+        for left in reversed(range(_TRIES)):
+            try:
+                self.kube.replace(NODES, space, node_object(node, part, seen, cleans=cleans))
+            except Conflict:
+                body = self.kube.get(NODES, space, node.node)
+                if not left or body is None or not is_ours(body) or not seen.is_spec_of(body):
+                    raise
+                seen = read_node(body)
+            else:
+                return
 
     def _sweep(self, token: int) -> None:
         """Remove slices that no node names; what goes wrong is left for the next time."""
@@ -247,7 +275,8 @@ class Overlay:
             if not held.wanted[node]:
                 with suppress(TransientError):  # it stays, and says that there is nothing
                     body = self.kube.get(NODES, self._reader.namespace, node.node)
-                    if body and body["metadata"]["generation"] == held.objects[node].generation:
+                    seen = read_node(body) if body else None
+                    if body and seen and seen.is_known and held.objects[node].is_spec_of(body):
                         self.kube.delete(NODES, self._reader.namespace, body)
 
 

@@ -100,7 +100,8 @@ def decode(node: NodeId, part: Part, slices: Mapping[str, Piece]) -> tuple[Row, 
         *(row for one in walk(part.shared, slices) if node.node not in one.besides for row in one.rows),
     ]
     if digest_of(node, rows) != part.digest:
-        raise ValueError(f"what is written for node {node.node} does not have the digest {part.digest}")
+        words = f"what is written for node {node.node} does not have the digest {part.digest}"
+        raise ValueError(f"{words}: somebody changed it, or CRDs, controller and agent are of other versions")
     return tuple(rows)
 
 

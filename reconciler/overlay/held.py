@@ -18,6 +18,8 @@ from reconciler.plan import Observation
 from renderers.resource import Key, Resource
 
 Rows = Mapping[Identity, Row]
+LEFTOVERS = "leftovers"
+"""Type that stands for all that a node holds and nobody asked for, which its agent keeps."""
 _TRIES = 3
 _FEW = 8
 """So many slices are read one by one, and not with all others."""
@@ -45,6 +47,11 @@ class Held:
     def observation(self) -> Observation:
         """Return what nodes have, as far as their agents have confirmed it."""
         resources = dict(self._resources(self.confirmed))
+        for node, seen in self.objects.items():
+            if seen.told.kept and node in self.wanted:
+                family = next((name.family for name in self.wanted[node]), "vpp")
+                key = Key(family, node.scope, LEFTOVERS, "all")
+                resources[key] = Resource(key, {}, f"Node/{node.node}")
         pending: dict[Key, Resource | None] = {}
         for node, wanted in self.wanted.items():
             confirmed = self.confirmed[node]

@@ -1,7 +1,8 @@
 """NodeOverlays and OverlaySlices as the API server holds them, and what an agent has confirmed.
 
 A NodeOverlay says what the node shall hold, and what its agent had confirmed when that was written. Until the
-agent confirms the new state, the node has the one, the other, or something between.
+agent confirms the new state, the node has the one, the other, or something between. Who makes one does not
+know what the node holds already, so a new one says that the agent shall keep it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Told(NamedTuple):
     message: str
     failed: bool
     """Whether it tried what it read last, and could not."""
+    kept: int
+    """Objects that are not wanted, and that it keeps because it was told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,20 @@ class NodeObject:
     before: Part | None
     """What the agent had confirmed when this was written; None where that was nothing."""
     told: Told
+    keeps: bool
+    """Whether the agent shall keep what is not wanted."""
     body: Object
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the agent has applied what is wanted, and knows that it is."""
-        return self.told.applied == self.wanted.digest and self.told.generation == self.generation
+        is_done = self.keeps or not self.told.kept
+        return is_done and (self.told.applied, self.told.generation) == (self.wanted.digest, self.generation)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the node holds nothing but what it was told to, as far as its agent has told."""
+        return not self.told.kept and (not self.keeps or self.is_confirmed)
 
     @property
     def confirmed(self) -> Part | None:
@@ -60,6 +71,11 @@ class NodeObject:
     def generation(self) -> int:
         """Counts the changes of what is wanted."""
         return int(self.body["metadata"]["generation"])
+
+    def is_spec_of(self, body: Object) -> bool:
+        """Say whether an object still asks for what this one does: nobody but its agent has written it."""
+        metadata = body["metadata"]
+        return (metadata["uid"], metadata["generation"]) == (self.body["metadata"]["uid"], self.generation)
 
     def names(self, slices: Mapping[str, Piece]) -> Iterable[str]:
         """Return the slices that it needs."""
@@ -88,13 +104,18 @@ def read_node(body: Object) -> NodeObject:
     failed = any((entry["status"], entry["reason"]) == ("False", FAILED) for entry in found)
     message = status.get("message") or " ".join(entry["message"] for entry in found)
     before = _part(spec["confirmed"]) if "confirmed" in spec else None
-    told = Told(status.get("applied", ""), generation, message, failed)
-    return NodeObject(node, _part(spec), before, told, body)
+    told = Told(status.get("applied", ""), generation, message, failed, status.get("kept", 0))
+    return NodeObject(node, _part(spec), before, told, spec.get("keep", False), body)
 
 
-def node_object(node: NodeId, part: Part, seen: NodeObject | None) -> Object:
-    """Return the NodeOverlay that shall stand in the place of the one that was seen."""
+def node_object(node: NodeId, part: Part, seen: NodeObject | None, *, cleans: bool = False) -> Object:
+    """Return the NodeOverlay that shall stand in the place of the one that was seen.
+
+    `cleans` says that what the node holds besides shall go.
+    """
     spec = {"cluster": node.cluster, "node": node.node, **_values(part)}
+    if not seen or (seen.keeps and not cleans and not seen.is_known):
+        spec["keep"] = True
     before = seen.confirmed if seen else None
     if seen and before and before.digest == part.digest != seen.wanted.digest:
         before = seen.wanted  # which the agent may have applied meanwhile, and shall not have any more

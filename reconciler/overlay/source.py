@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC
 from math import ceil
 from threading import Event, Lock
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from reconciler.agent.slice import NodeStatus, Slice
 from reconciler.drivers.base import PermanentError, TransientError
@@ -22,8 +22,6 @@ from reconciler.overlay.encoding import Missing, Piece, decode, named
 from reconciler.overlay.objects import NodeObject, is_ours, read_node, read_slice
 from reconciler.overlay.rows import resources_of
 
-_PAUSE: Final = 2.0
-"""Seconds before an object that is not there is looked for again."""
 _AT_ONCE: Final = 4
 """So many reports may come one after the other: what an agent says of one change."""
 _AGAIN: Final = 0.5
@@ -35,6 +33,8 @@ _LONGEST_MESSAGE: Final = 4096
 class KubernetesSource:
     """The NodeOverlay of one node; `node` is NODE or CLUSTER/NODE."""
 
+    longest: ClassVar[float] = 60.0
+
     def __init__(self, kube: Kube, namespace: str, node: str, often: float = 2.0) -> None:
         """Say which, and the seconds in which one more report is allowed; nothing is asked yet."""
         self.kube = kube
@@ -42,7 +42,10 @@ class KubernetesSource:
         self.often = often
         self.cluster, _, self.name = node.rpartition("/")
         self._slice: Slice | None = None
+        self._there: NodeObject | None = None
+        """The object as it is, as far as is known."""
         self._seen: NodeObject | None = None
+        """… as it was when the slice was read."""
         self._pieces: dict[str, Piece] = {}
         self._version = ""
         self._watch: Watch | None = None
@@ -51,6 +54,7 @@ class KubernetesSource:
         """Held while a status is written."""
         self._said: NodeStatus | None = None
         self._written: Object = {}
+        """What was reported to the object that is there; empty where nothing was."""
         self._allowed = 0.0
         """When so many reports are allowed again as may come at once."""
 
@@ -58,7 +62,7 @@ class KubernetesSource:
         """Return the slice that the NodeOverlay says; TransientError where it is not there (yet)."""
         for _ in range(_TRIES):
             seen = self._get()
-            if self._slice is not None and self._seen is not None and _is_same(seen, self._seen):
+            if self._slice is not None and self._seen is not None and self._seen.is_spec_of(seen.body):
                 return self._slice
             try:
                 self._fetch(seen.wanted.shared)
@@ -71,19 +75,17 @@ class KubernetesSource:
             self._pieces = {name: piece for name, piece in self._pieces.items() if name in kept}
             self._seen = seen
             resources = tuple(resources_of(seen.node, rows))
-            self._slice = Slice(resources, f"generation {seen.generation}", emptied=not resources)
+            generation = f"generation {seen.generation}"
+            self._slice = Slice(resources, generation, emptied=not resources, keeps=seen.keeps)
             return self._slice
         raise TransientError(f"slices that NodeOverlay {self.name} names are not there; see: {self._words}")
 
     def wait(self, seconds: float) -> bool:
         """Return True when the NodeOverlay was written, or when it is not known whether it was."""
         self._repeat()
-        if not self._version:
-            return not self._over.wait(min(seconds, _PAUSE))
+        version = self._version or "0"  # what is there is told first
         try:
-            self._watch = self.kube.watch(
-                NODES, self.namespace, self._version, max(1, ceil(seconds)), self.name
-            )
+            self._watch = self.kube.watch(NODES, self.namespace, version, max(1, ceil(seconds)), self.name)
             if self._over.is_set():
                 self._watch.close()
             for event in self._watch:
@@ -122,7 +124,7 @@ class KubernetesSource:
     def _get(self) -> NodeObject:
         body = self.kube.get(NODES, self.namespace, self.name)
         if body is None:
-            self._version = ""
+            self._version, self._there = "", None
             raise TransientError(f"there is no NodeOverlay {self.name} in namespace {self.namespace}")
         try:
             seen = read_node(body)
@@ -131,7 +133,9 @@ class KubernetesSource:
         if not is_ours(body) or self.cluster not in ("", seen.node.cluster):
             words = f"NodeOverlay {self.name} in namespace {self.namespace} is none of ours"
             raise PermanentError(f"{words}, or of another cluster; see: {self._words}")
-        self._version = body["metadata"]["resourceVersion"]
+        if self._there is None or _uid(body) != _uid(self._there.body):
+            self._written = {}
+        self._version, self._there = body["metadata"]["resourceVersion"], seen
         return seen
 
     def _fetch(self, names: Iterable[str]) -> None:
@@ -149,32 +153,39 @@ class KubernetesSource:
     def _is_news(self, body: Object) -> bool:
         """Say whether an object says something else than what was read: our own reports do not."""
         seen = self._seen
-        return seen is None or _mark(body) != _mark(seen.body)
+        return seen is None or not seen.is_spec_of(body)
 
     def _repeat(self) -> None:
-        """Say once more that a slice is applied that was written anew and is the same; nobody else will."""
-        said, seen = self._said, self._seen
-        if said and seen and said.applied == seen.wanted.digest and self._is_owed(seen):
+        """Say once more what an object was not told that was written anew; nobody else will.
+
+        That is anything where the object itself is a new one, and else that its slice is applied.
+        """
+        said = self._said
+        if said and self._is_owed(said):
             self._over.wait(_AGAIN)
-            if self._is_owed(seen):
+            if self._is_owed(said):
                 with suppress(TransientError):  # the next report brings it
                     self._write(said)
 
-    def _is_owed(self, seen: NodeObject) -> bool:
-        return bool(self._written.get("observedGeneration", 0) < seen.generation)
+    def _is_owed(self, said: NodeStatus) -> bool:
+        seen, told = self._seen, self._written.get("observedGeneration", -1)
+        if self._there is None or seen is None or told < 0:
+            return self._there is not None and told < 0
+        return bool(told < seen.generation and said.applied == seen.wanted.digest)
 
     def _write(self, said: NodeStatus) -> None:
-        seen = self._seen
-        if seen is None:
+        there, seen = self._there, self._seen
+        if there is None:
             return  # there is no object to write to
-        status = _status(said, seen.generation)
+        is_read = seen is not None and _uid(seen.body) == _uid(there.body)
+        status = _status(said, seen.generation if seen is not None and is_read else 0)
         with self._lock:
             if status == self._written:
                 return
             for _ in range(_TRIES):
                 body = self.kube.get(NODES, self.namespace, self.name)
-                if body is None:
-                    return
+                if body is None or _uid(body) != _uid(there.body):
+                    return  # it is another one, which was not read yet
                 with suppress(Conflict):
                     self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
                     self._written = status
@@ -183,12 +194,8 @@ class KubernetesSource:
         raise TransientError(f"many write NodeOverlay {self.name} at the same time")
 
 
-def _mark(body: Object) -> tuple[str, int]:
-    return body["metadata"]["uid"], body["metadata"]["generation"]
-
-
-def _is_same(one: NodeObject, other: NodeObject) -> bool:
-    return _mark(one.body) == _mark(other.body)
+def _uid(body: Object) -> str:
+    return str(body["metadata"]["uid"])
 
 
 def _status(said: NodeStatus, generation: int) -> dict[str, Any]:
@@ -197,6 +204,7 @@ def _status(said: NodeStatus, generation: int) -> dict[str, Any]:
         "revision": said.revision,
         "observedGeneration": generation,
         "drift": said.drift,
+        "kept": said.kept,
         "message": said.message[:_LONGEST_MESSAGE],
         "conditions": [
             {

@@ -87,12 +87,10 @@ class _Vigil:
         ]
 
     def rest(self, now: float) -> float:
-        """Return the seconds until the clock decides something."""
-        ends = [
-            self.since + self.patience.quiet,
-            *(since + self.patience.failing for since in self.failing.values()),
-        ]
-        return max(0.0, min(_LOOK, min(ends) - now))
+        """Return the seconds until the clock decides something more."""
+        ends = [since + self.patience.failing for node, since in self.failing.items() if node in self.left]
+        coming = [end for end in (self.since + self.patience.quiet, *ends) if end > now]
+        return min([_LOOK, *(end - now for end in coming)])
 
     def _lose(self, node: NodeId, why: str) -> None:
         self.left.pop(node, None)
@@ -137,7 +135,7 @@ def _look(kube: Kube, namespace: str, version: str, vigil: _Vigil) -> str:
                 if all(body["metadata"]["name"] != node.node for body in listing.items):
                     vigil.gone(node.node)
             return listing.version
-        for event in kube.watch(NODES, namespace, version, ceil(seconds)):
+        for event in kube.watch(NODES, namespace, version, ceil(seconds)):  # never 0, which has no end
             version = event.object["metadata"]["resourceVersion"]
             if event.type == "DELETED":
                 vigil.gone(event.object["metadata"]["name"])

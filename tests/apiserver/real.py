@@ -153,7 +153,7 @@ def _prepare(folder: Path, address: str) -> Path:
 
 def is_established(crd: Any) -> bool:
     """Say whether the server serves a kind."""
-    conditions = crd.get("status", {}).get("conditions", ())
+    conditions = crd.get("status", {}).get("conditions") or ()  # null at first
     return any((entry["type"], entry["status"]) == ("Established", "True") for entry in conditions)
 
 

@@ -269,11 +269,17 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
         name = query.get("fieldSelector", "").removeprefix("metadata.name=") or name
         seen = int(query["resourceVersion"])
-        ends = time.monotonic() + float(query.get("timeoutSeconds", 1800))
+        ends = time.monotonic() + (float(query.get("timeoutSeconds", 0)) or 1800.0)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
+        if seen == 0:
+            with self.world.changed:
+                seen, there = self.world.version, copy.deepcopy(self.world.list(place))
+            for body in there:
+                if name in ("", body["metadata"]["name"]):
+                    self._chunk({"type": "ADDED", "object": body})
         if seen < self.world.kept_from:
             status = Refused(410, "Expired", f"too old resource version: {seen}").status
             self._chunk({"type": "ERROR", "object": status})

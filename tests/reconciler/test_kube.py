@@ -211,6 +211,30 @@ def test_a_frozen_server_is_waited_for_no_longer_than_allowed(tmp_path: Path) ->
         kube.close()
 
 
+def test_what_is_no_api_server_is_told_in_words(tmp_path: Path) -> None:
+    """Such as a proxy that asks for a password."""
+    page = b"<html>\n"
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(page)}\r\n\r\n".encode()
+
+    def answer() -> None:
+        for _ in range(2):
+            connection, _ = proxy.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(head + page)
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        kube = connect(stand_in.kubeconfig(tmp_path, f"http://127.0.0.1:{proxy.getsockname()[1]}"))
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(TransientError, match="answers what is no JSON: <html>"):
+            kube.get(NODES, "intentc-system", "w1")
+        with pytest.raises(TransientError, match="answers what is no JSON: <html>"):
+            list(kube.watch(NODES, "intentc-system", "1", 1))
+        thread.join(10)
+        kube.close()
+
+
 @pytest.mark.parametrize("text", ["", "{", json.dumps({"kind": "Config"})], ids=["empty", "torn", "bare"])
 def test_a_kubeconfig_that_cannot_be_used_is_told_in_words(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kubeconfig"

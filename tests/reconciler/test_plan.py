@@ -306,6 +306,12 @@ def test_what_was_asked_for_and_not_confirmed_is_never_taken_for_done(
     assert resume(made, {"t": done}) == (Plan((), len(desired)), ())
 
 
+@pytest.mark.parametrize(("asked", "level"), [(8, "brief loss"), (None, "brief loss"), (7, "hitless")])
+def test_taking_back_what_may_have_been_done_is_no_mere_mark(asked: int | None, level: str) -> None:
+    (action,) = plan({"t": [thing("vrf", "1", table=7)]}, {"t": between({"1": 7}, {"1": asked})}).actions
+    assert action.impact.level == level
+
+
 def test_an_action_that_nobody_has_confirmed_is_resumed() -> None:
     approved = plan({"t": [thing("vrf", "1", table=7)]}, {"t": seen()})
     left, moved = resume(approved, {"t": between({}, {"1": 7})})

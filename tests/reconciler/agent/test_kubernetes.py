@@ -111,6 +111,8 @@ def test_what_a_new_node_overlay_does_not_know_stays_until_a_plan_removes_it(who
     deleted(whole)
     assert whole.wants(*resources(1, 3)).failed == ()
     assert whole.held == listed(resources(1, 2, 3))
+    words = "2 objects that are not in the slice stay until a plan removes them"
+    until(lambda: words in whole.agent.words.getvalue())
     (action,) = plan({"nodes": resources(1, 3)}, {"nodes": whole.controller.observe()}, RULES).actions
     assert (action.operation, str(action.key)) == ("delete", "vpp:node/edge/w1:leftovers:all")
     assert whole.wants(*resources(1, 3)).failed == ()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -194,6 +197,38 @@ def test_a_node_that_fails_is_named_with_its_reason(place: Place) -> None:
     assert outcome[way("w1", "w2")[0].key].status == "skipped"
 
 
+def test_a_node_that_fails_again_and_again_does_not_keep_others_from_being_given_up(place: Place) -> None:
+    place.agents.failing["w1"] = "first"
+    place.driver.patience = Patience(quiet=3.0, failing=0.3)
+    place.agents.silent.add("w2")
+    over = threading.Event()
+
+    def complain() -> None:
+        kube = connect_again(place.kube)
+        for count in itertools.count():
+            body = kube.get(NODES, SPACE, "w1")
+            if over.wait(0.1):
+                break
+            if body:
+                body["status"] = {**body.get("status", {}), "message": f"failed {count} times"}
+                with suppress(TransientError):
+                    kube.replace(NODES, SPACE, body, status=True)
+        kube.close()
+
+    thread = threading.Thread(target=complain)
+    thread.start()
+    try:
+        asked = len(place.world.requests)
+        begun = time.monotonic()
+        assert len(place.apply([sid("w1"), sid("w2")]).failed) == 2
+        assert time.monotonic() - begun < 8
+        watches = [path for _, path in place.world.requests[asked:] if "watch=1" in path]
+        assert len(watches) < 20
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_silent_node_is_waited_for_more_briefly_the_second_time(place: Place) -> None:
     place.agents.silent.add("w1")
     place.driver.patience = Patience(quiet=2.5, failing=0.3)
@@ -210,7 +245,29 @@ def test_who_comes_late_writes_nothing_over_what_came_between(place: Place) -> N
     place.driver.commit(place.driver.stage(place.plan([replace(sid("w1"), spec={"table": 2})]).actions))
     with pytest.raises(TransientError, match="already exists"):
         place.driver.commit(late)
+    until(lambda: sid("w1").key in place.driver.observe().resources)  # its agent may take a moment
     assert place.driver.observe().resources[sid("w1").key].spec == {"table": 2}
+
+
+def test_a_report_between_staging_and_writing_is_no_conflict(place: Place) -> None:
+    assert place.apply([sid("w1")]).failed == ()
+    place.agents.silent.add("w1")
+    reports = iter((1, 2))
+
+    def report(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("/nodeoverlays/w1") and (drift := next(reports, 0)):
+            world = place.world
+            with world.changed:
+                kind = (f"{NODES.group}/{NODES.version}/{NODES.plural}", SPACE)
+                body = world.get(kind, "w1")
+                world.replace(kind, "w1", {**body, "status": {**body["status"], "drift": drift}}, status=True)
+
+    staged = place.driver.stage(place.plan([replace(sid("w1"), spec={"table": 2})]).actions)
+    place.world.faults.append(report)
+    assert {outcome.status for outcome in place.driver.commit(staged)} == {"done"}
+    body = place.kube.get(NODES, SPACE, "w1")
+    assert body
+    assert (body["spec"]["rows"][0]["spec"], body["status"]["drift"]) == ({"table": 2}, 2)
 
 
 def test_nodes_of_other_clusters_are_left_alone(place: Place) -> None:

@@ -179,6 +179,7 @@ def test_a_report_is_the_status_of_the_object(site: Site) -> None:
         "revision": "generation 1",
         "observedGeneration": 1,
         "drift": 2,
+        "kept": 0,
         "message": "hm",
         "conditions": [
             {
@@ -228,6 +229,81 @@ def test_what_is_written_anew_and_is_the_same_is_confirmed_anew(site: Site) -> N
     assert (again.digest, again.revision) == (first.digest, "generation 3")
     site.source.wait(1.0)  # the agent sees nothing new, and says nothing
     assert site.status()["observedGeneration"] == 3
+
+
+@pytest.mark.parametrize("changes", [0, 2])
+def test_an_object_that_was_made_anew_and_is_the_same_is_confirmed_too(site: Site, changes: int) -> None:
+    for weight in range(changes):
+        site.write(2, weight=weight)
+    site.write(2)
+    site.source.read()
+    site.source.report(status(site))
+    delete(site)
+    site.write(2)
+    site.source.read()
+    site.source.wait(1.0)  # the agent sees nothing new, and says nothing
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    assert read_node(body).is_confirmed
+
+
+def test_what_was_read_of_an_object_is_not_confirmed_of_the_one_in_its_place(site: Site) -> None:
+    site.write(2)
+    site.source.read()
+    delete(site)
+    site.write(2)
+    site.source.report(status(site, "0" * 32))
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    assert "status" not in body
+
+
+def delete(site: Site) -> None:
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    site.kube.delete(NODES, site.space, body)
+
+
+def test_an_agent_that_cannot_read_what_is_written_says_so_in_the_status(site: Site) -> None:
+    site.write(2)
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    site.kube.replace(NODES, site.space, {**body, "spec": {**body["spec"], "digest": "0" * 32}})
+    with pytest.raises(PermanentError, match="are of other versions"):
+        site.source.read()
+    site.source.report(NodeStatus("", "", 0, (), "no such digest"))
+    assert site.status()["message"] == "no such digest"
+    assert site.status()["observedGeneration"] == 0
+
+
+def test_nothing_is_reported_to_an_object_of_others(site: Site) -> None:
+    spec = {"cluster": "east", "node": "w1", "digest": "0" * 32}
+    head = {"apiVersion": NODES.api, "kind": NODES.kind, "metadata": {"name": "w1"}}
+    site.kube.create(NODES, site.space, {**head, "spec": spec})
+    with pytest.raises(PermanentError):
+        site.source.read()
+    site.source.report(NodeStatus("", "", 0, (), "it is none of ours"))
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    assert "status" not in body
+
+
+def test_an_object_that_is_not_there_is_waited_for_and_not_asked_for(tmp_path: Path) -> None:
+    with stand_in.running() as (world, server):
+        config = stand_in.kubeconfig(tmp_path, server)
+        source = KubernetesSource(connect(config), "intentc-system", "w1")
+        site = Site(config, "intentc-system", connect(config), source)
+        with pytest.raises(TransientError):
+            source.read()
+        asked = len(world.requests)
+        assert not source.wait(3.0)
+        assert len(world.requests) == asked + 1
+        woken, begun = in_time(site, lambda: site.write(2))
+        assert woken
+        assert begun < 5
+        assert source.read().resources
+        source.close()
+        site.kube.close()
 
 
 def test_a_watch_that_was_too_far_behind_leads_to_a_new_reading(tmp_path: Path) -> None:
