@@ -106,13 +106,13 @@ def open_saved(path: Path, root: Path) -> Opened | None:
         return None
     try:
         work, other = take_up(bound.plan, spec.targets, root)
+        if other:
+            _tell_targets(other, work)
+        elif _intent_holds(bound, work, repository, report):
+            return Opened(spec, bound, work)
     except DriverError as error:
         _refuse(str(error))
-        return None
-    if other:
-        _tell_targets(other, work)
-        return None
-    return Opened(spec, bound, work) if _intent_holds(bound, work, repository, report) else None
+    return None
 
 
 def load(path: Path) -> Bound | None:
@@ -150,26 +150,40 @@ def _intent_holds(bound: Bound, work: Work, repository: Repository, report: Repo
     left = work.plan.actions
     if not left:
         return True
-    if not repository.intents and all(entry.code == _EMPTY for entry in report.sorted()):
+    if not repository.intents and {entry.code for entry in report.sorted()} == {_EMPTY}:
         _say("there is no intent here to compare with: going by the plan, and by what the targets show")
         return True
     if not report.failed and bound.state == state(repository):
         return True
     found = moved(bound, left, repository)
     graph = _compiled(repository, report)
-    if graph is None and (found or any(map(takes_away, left))):
-        sys.stderr.write(as_text(report.sorted(), repository.texts))
-        _refuse(
-            "nothing was applied, because this intent does not compile, and the plan takes away what it may "
-            "ask for"
-        )
-        return False
-    if found:
-        _tell_intent(found, bound)
-    elif graph is not None and (other := list(otherwise(work, repository, graph))):
+    if graph is None:
+        return _holds_without(left, found, repository, report)
+    other = list(otherwise(work, repository, graph))
+    if not other:
+        return True  # what moved has no part in what the plan does
+    changed = {action.id for action, _ in other}
+    if behind := tuple(entry for entry in found if entry.action.id in changed):
+        _tell_intent(behind, bound)
+    else:
         _tell_other(other, bound)
-        return False
-    return not found
+    return False
+
+
+def _holds_without(
+    left: tuple[Action, ...], found: tuple[Moved, ...], repository: Repository, report: Report
+) -> bool:
+    """Say whether what is left can be done though intent does not compile; tell why not."""
+    taking = any(map(takes_away, left))
+    if taking or found:
+        why = (
+            "the plan takes away what it may ask for"
+            if taking
+            else "what is behind the plan moved or is lost"
+        )
+        sys.stderr.write(as_text(report.sorted(), repository.texts))
+        _refuse(f"nothing was applied, because this intent does not compile, and {why}")
+    return not (taking or found)
 
 
 def _compiled(repository: Repository, report: Report) -> Graph | None:

@@ -28,7 +28,7 @@ from intent.source import FieldPath, Span, dotted
 from reconciler.codec import ActionForm, Count, Digest, Form, read_action, read_place, write_action
 from reconciler.plan import Action, Plan, in_order
 from reconciler.said import Value, digest_at, documents_of, leases_of, state
-from renderers.changes import ABSENT
+from renderers.changes import ABSENT, Change
 from renderers.resource import canonical, digest, document_of
 from renderers.rules import Operation
 
@@ -151,10 +151,18 @@ def moved(bound: Bound, actions: Iterable[Action], repository: Repository) -> tu
 
 
 def takes_away(action: Action) -> bool:
-    """Say whether an action takes something away: an object, a field of it, or an entry of a list."""
+    """Say whether an action takes something away: an object, a field of it, or an entry of a list or text."""
     if action.view or action.before is None:
         return False
-    return action.operation != "update" or any(change.after is ABSENT for change in action.changes)
+    return action.operation != "update" or any(map(_loses, action.changes))
+
+
+def _loses(change: Change) -> bool:
+    """Say whether a change may lose what stood there: only a number in a field of its own surely does not."""
+    if change.before is ABSENT:
+        return False
+    listed = any(step.isdecimal() for step in change.path.split("."))
+    return listed or change.after is ABSENT or not isinstance(change.before, int | float | None)
 
 
 def _behind(

@@ -89,9 +89,7 @@ def check(
     """
     deleted = _count((action.target, action.before) for action in plan.actions if not action.after)
     guarded = [action for action in plan.actions if _takes_protected(action)]
-    existing = _count(
-        (name, resource) for name, seen in observed.items() for resource in seen.resources.values()
-    )
+    existing = _count((name, resource) for name, seen in observed.items() for resource in seen.there.values())
     asked = deleted + _count((action.target, action.before) for action in guarded if action.after)
     total: Counter[str] = Counter()
     for (_, _, kind), number in asked.items():

@@ -7,6 +7,7 @@ DriverError.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -18,8 +19,8 @@ from intent.model import Origin, holds_secret
 from intent.repository import Repository
 from reconciler.discreet import Discreet
 from reconciler.drivers import open_driver
-from reconciler.drivers.base import Driver
-from reconciler.plan import Action, Observation, Plan, plan, resume
+from reconciler.drivers.base import Driver, DriverError
+from reconciler.plan import Action, Observation, Plan, plan, resume, same
 from reconciler.secrets import Redact, finder, known_values, redactor
 from reconciler.targets import route
 from renderers import RULES, render
@@ -55,10 +56,11 @@ def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | N
     redact = redactor(known_values(searched, finder(root)))
     scopes = {target.name: _scope(target, graph) for target in targets}
     drivers, observed = observe(targets, root, redact, memory, scopes)
-    for name, driver in drivers.items():
-        if driver.vault:
-            desired[name] = list(map(driver.vault.seal, desired[name]))
-    return Work(plan(desired, observed, RULES), drivers, observed, len(left), redact)
+    with _closing_on_error(drivers):
+        for name, driver in drivers.items():
+            if driver.vault:
+                desired[name] = list(map(driver.vault.seal, desired[name]))
+        return Work(plan(desired, observed, RULES), drivers, observed, len(left), redact)
 
 
 def take_up(approved: Plan, targets: Iterable[Target], root: Path) -> tuple[Work, tuple[Action, ...]]:
@@ -93,7 +95,7 @@ def otherwise(work: Work, repository: Repository, graph: Graph) -> Iterator[tupl
         found, driver = now.get(action.id), work.drivers[action.target]
         if found is not None and driver.vault:
             found = driver.vault.seal(found)
-        if not work.observed[action.target].like(found, action.after):
+        if not same(found, action.after):  # its protection included, even where no target remembers it
             yield action, found
 
 
@@ -106,11 +108,28 @@ def observe(
 ) -> tuple[dict[str, Driver], dict[str, Observation]]:
     """Open and read every target; from now on no secret is in what it says."""
     scope_of = scopes or {}
-    drivers: dict[str, Driver] = {
-        target.name: Discreet(open_driver(target, root, memory, scope_of.get(target.name, "")), redact)
-        for target in targets
-    }
-    return drivers, {name: driver.observe() for name, driver in drivers.items()}
+    drivers: dict[str, Driver] = {}
+    with _closing_on_error(drivers):
+        for target in targets:
+            driver = open_driver(target, root, memory, scope_of.get(target.name, ""))
+            drivers[target.name] = Discreet(driver, redact)
+        return drivers, {name: driver.observe() for name, driver in drivers.items()}
+
+
+def let_go(drivers: Mapping[str, Driver]) -> None:
+    """Close targets."""
+    for driver in drivers.values():
+        with suppress(DriverError):
+            driver.close()
+
+
+@contextmanager
+def _closing_on_error(drivers: Mapping[str, Driver]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        let_go(drivers)
+        raise
 
 
 def _scope(target: Target, graph: Graph) -> str:

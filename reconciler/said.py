@@ -55,8 +55,11 @@ def digest_at(documents: Mapping[str, Intent], value: Value) -> str:
 
 
 def state(repository: Repository) -> str:
-    """Return a digest of everything that a compile depends on."""
+    """Return a digest of everything that a compile depends on; empty where the ledger cannot be read."""
     documents = documents_of(repository)
-    ledger = parse_ledger(repository.ledger, Report())
+    report = Report()
+    ledger = parse_ledger(repository.ledger, report)
+    if report.failed:
+        return ""
     leases = sorted([lease.owner, lease.pool, lease.value, lease.freed] for lease in ledger.leases)
     return digest([[[name, digest_at(documents, (name, ()))] for name in sorted(documents)], leases])

@@ -91,7 +91,7 @@ def _fresh(options: argparse.Namespace) -> Task | None:
 
 
 def _saved(options: argparse.Namespace) -> Task | None:
-    """Take what is left of a saved plan; nothing is compiled."""
+    """Take what is left of a saved plan, as the file says it."""
     if options.allow_delete:
         words = " ".join(f"--allow-delete {kind}={number}" for kind, number in options.allow_delete)
         _say("intentc: a saved plan holds its own approvals, so that they are reviewed with it")

@@ -193,19 +193,29 @@ def _placed(path: str, old: Any, new: Any) -> Iterator[tuple[str, str, bool]]:
     """
     if isinstance(old, list) and isinstance(new, list) and len(old) != len(new):
         for sign, items, others in (("-", old, new), ("+", new, old)):
-            for at, item in enumerate(items):
-                if item not in others:
-                    yield f"{path}: {sign} {_value(item)}", f"{path}.{at}", sign == "-"
+            for at, item in _beyond(items, others):
+                yield f"{path}: {sign} {_value(item)}", f"{path}.{at}", sign == "-"
         return
     for row in _rows(path, old, new):
         yield row, _changed(path, old, new), False
 
 
+def _beyond(items: list[Any], others: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the items that another list does not have, or not as often, with their numbers."""
+    left = list(others)
+    for at, item in enumerate(items):
+        if item in left:
+            left.remove(item)
+        else:
+            yield at, item
+
+
 def _rows(path: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, list) and isinstance(new, list):
-        yield from (f"{path}: - {_value(item)}" for item in old if item not in new)
-        yield from (f"{path}: + {_value(item)}" for item in new if item not in old)
-        if all(item in new for item in old) and all(item in old for item in new):
+        gone, come = list(_beyond(old, new)), list(_beyond(new, old))
+        yield from (f"{path}: - {_value(item)}" for _, item in gone)
+        yield from (f"{path}: + {_value(item)}" for _, item in come)
+        if not (gone or come):
             yield f"{path}: another order"
     elif isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
         yield f"{path}:"

@@ -6,7 +6,6 @@ The loop decides what to make of it; in here nothing is remembered and nothing i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,13 +102,6 @@ def carry_out(seen: Look, means: Means) -> Done:
         raise
     except Exception as error:  # noqa: BLE001 -- what was applied so far stays, and the loop goes on
         return Done(failure=place_of(error))
-
-
-def let_go(seen: Look) -> None:
-    """Close the targets that were looked at."""
-    for driver in seen.work.drivers.values():
-        with suppress(DriverError):
-            driver.close()
 
 
 def _refused(entry: Refusal) -> str:

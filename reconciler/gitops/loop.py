@@ -19,7 +19,7 @@ from intent.memory import Memory
 from reconciler.drift import Drift, drift
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError
-from reconciler.gitops.bring import Done, Look, Means, Stopping, carry_out, let_go, look
+from reconciler.gitops.bring import Done, Look, Means, Stopping, carry_out, look
 from reconciler.gitops.clone import Clone, fetch, keep, kept, recover, renew, sound, tidy
 from reconciler.gitops.commit import (
     Bad,
@@ -45,6 +45,7 @@ from reconciler.gitops.state import (
     settled,
 )
 from reconciler.gitops.turn import Settings, Turn, World
+from reconciler.prepare import let_go
 from reconciler.telling import place_of
 
 _KEPT: Final = 2
@@ -83,7 +84,7 @@ class Loop:
             self._step_again_if_broken()
         finally:
             if turn.seen:
-                let_go(turn.seen)
+                let_go(turn.seen.work.drivers)
             problems = settled(before.problems, turn.found)
             turn.events += news(before.problems, problems)
             self.state = turn.state = replace(self.state, problems=problems)
@@ -278,7 +279,6 @@ class Loop:
             self._failed(f"{', '.join(unread)} cannot be read completely", list(unread), details)
             return False
         self.now.found["apply"] = None
-        self.failures = 0
         self._later()
         commit = self.state.accepted
         if commit != self.state.applied:
@@ -292,7 +292,7 @@ class Loop:
     def _look(self, candidate: Candidate, approvals: Mapping[str, int]) -> Look | None:
         """Observe and plan; None, with the problem noted, where that is not possible."""
         if self.now.seen:
-            let_go(self.now.seen)
+            let_go(self.now.seen.work.drivers)
         before = self.state.applied or self.state.accepted
         limits = limits_for(candidate, self.clone, before, self.settings.terms.folder)
         new = candidate.commit != self.state.accepted
@@ -362,11 +362,16 @@ class Loop:
     def _later(self, *, failed: bool = False) -> None:
         """Say when the targets are looked at again: sooner after a failure, and then ever later."""
         now, wait = self.world.ticks(), self.settings.look
+        commit = self.now.found.get("commit")
         if failed:
             self.failures += 1
             wait = min(self.settings.interval * 2 ** min(self.failures, 20), wait)
             if self.look_at > now:
                 wait = min(wait, self.look_at - now)
+        elif commit and commit.word == "failed":
+            return  # a new commit was hindered in this turn, and is tried again when that said
+        else:
+            self.failures = 0
         self.look_at = now + wait
 
     def _tell(self, what: News, message: str, details: Iterable[str] = ()) -> None:

@@ -84,6 +84,16 @@ def test_another_order_is_said() -> None:
     assert "x: another order" in text([resource("a", {"x": [1, 2]})], [resource("a", {"x": [2, 1]})])
 
 
+def test_an_item_that_is_twice_in_a_list_counts_twice() -> None:
+    """A segment list may pass a router twice."""
+    assert "x: + 2" in text([resource("a", {"x": [1, 2]})], [resource("a", {"x": [1, 2, 2]})])
+    assert "x: - 1" in text([resource("a", {"x": [1, 1]})], [resource("a", {"x": [1]})])
+    said = text([resource("a", {"x": [1, 1, 2]})], [resource("a", {"x": [1, 2, 2]})])
+    assert "x: - 1" in said
+    assert "x: + 2" in said
+    assert "another order" not in said
+
+
 def test_fields_that_come_go_and_turn_null() -> None:
     shown = text([resource("a", {"gone": 1, "n": None})], [resource("a", {"new": {"k": True}, "n": 0})])
     assert "gone: - 1" in shown

@@ -11,6 +11,7 @@ import subprocess
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from reconciler.drivers.directory import Directory
 from reconciler.journal import Journal
 from reconciler.lease import here
 from reconciler.local import journals
+from reconciler.secrets import SecretError, Vault
+from renderers.resource import Resource
 
 Capture = pytest.CaptureFixture[str]
 
@@ -306,6 +309,80 @@ def test_intent_that_cannot_be_read_is_not_taken_for_gone(repository: Path, caps
     err = capsys.readouterr().err
     assert "error[IC1006]" in err
     assert "this intent does not compile" in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("latency: 2ms", "latency: 3ms"),
+        ("  links:\n", "  links:\n    - {name: other, latency: 9ms, ends: [{at: p1}, {at: p2}]}\n"),
+    ],
+    ids=["a field that is not behind it", "another place in a list"],
+)
+def test_what_ends_as_planned_is_no_reason_to_refuse(repository: Path, old: str, new: str) -> None:
+    """The link as a whole is behind the policy, and what changes of it is not."""
+    change(repository / "intent" / "underlay.yaml", old, new)
+    assert run(["apply", "plan.json", "--yes"]) == 0
+    assert run(["plan"]) == 0
+
+
+def test_intent_that_moved_and_is_broken_is_not_said_to_take_away(repository: Path, capsys: Capture) -> None:
+    shutil.rmtree(repository / "rendered")
+    assert run(["plan", "--out", "plan.json"]) == 2
+    change(repository / "intent" / "policy.yaml", "- router: p2\n", "- router: p1\n")
+    (repository / "intent" / "other.yaml").write_text(BROKEN)
+    capsys.readouterr()
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    err = capsys.readouterr().err
+    assert "this intent does not compile, and what is behind the plan moved" in err
+    assert "takes away" not in err
+    assert files(repository) == {}
+
+
+@pytest.mark.parametrize("mark", ["<<<<<<< HEAD\n", "no lease\n"])
+def test_a_ledger_that_cannot_be_read_is_not_what_it_was(
+    repository: Path, capsys: Capture, mark: str
+) -> None:
+    ledger = repository / "intentc.lock"
+    ledger.write_text(ledger.read_text() + mark)
+    before = files(repository)
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    err = capsys.readouterr().err
+    assert "error[IC25" in err
+    assert "this intent does not compile" in err
+    assert files(repository) == before
+
+
+def test_a_secret_that_cannot_be_sealed_is_told(
+    repository: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What intent asks for by now may refer to a secret that this machine does not have."""
+
+    def missing(_: Vault, resource: Resource) -> Resource:
+        raise SecretError(f"no secret for {resource.key.type}")
+
+    monkeypatch.setattr(Vault, "seal", missing)
+    made = Directory.__init__
+
+    def with_vault(driver: Directory, *words: Any) -> None:
+        made(driver, *words)
+        driver.vault = Vault(b"key", str)
+
+    monkeypatch.setattr(Directory, "__init__", with_vault)
+    (repository / "intent" / "more.yaml").write_text(IDLE)
+    before = files(repository)
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    assert "intentc: no secret for " in capsys.readouterr().err
+    assert files(repository) == before
+
+
+def test_intent_that_says_nothing_is_no_missing_intent(repository: Path, capsys: Capture) -> None:
+    before = files(repository)
+    for file in (repository / "intent").iterdir():
+        file.write_text("# nothing is asked for any more\n")
+    assert run(["apply", "plan.json", "--yes"]) == 1
+    assert "nothing was applied, because intent" in capsys.readouterr().err
+    assert files(repository) == before
 
 
 def test_without_any_intent_the_plan_and_the_targets_are_enough(repository: Path, capsys: Capture) -> None:

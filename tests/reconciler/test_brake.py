@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.brake import Limits, Refusal, approvals_from_trailers, check, read_approval
@@ -39,6 +41,14 @@ def deleting(before: list[Resource], after: list[Resource]) -> tuple[Plan, dict[
 def test_limits(existing: int, deleted: int, *, refused: bool) -> None:
     changes, observed = deleting(policies(*range(existing)), policies(*range(deleted, existing)))
     assert bool(check(changes, observed, {})) is refused
+
+
+def test_what_was_asked_for_and_never_confirmed_is_one_of_those_that_exist() -> None:
+    kept, asked = policies(*range(16)), policies(*range(16, 20))
+    seen = replace(world(*kept)["t"], pending={resource.key: resource for resource in asked})
+    assert check(plan({"t": kept}, {"t": seen}), {"t": seen}, {}) == ()  # a fifth of 20
+    (refusal,) = check(plan({"t": kept[1:]}, {"t": seen}), {"t": seen}, {})
+    assert refusal.message == "the plan deletes 5 of 20 vpp policy of target t"
 
 
 def test_a_refusal_says_what_to_do() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from intentc.session import begin
 from reconciler.apply import apply
 from reconciler.drivers.base import PermanentError
 from reconciler.drivers.directory import Directory
-from reconciler.prepare import prepare, protect, take_up
+from reconciler.prepare import otherwise, prepare, protect, take_up
 from reconciler.secrets import references
 from renderers import render
 
@@ -61,6 +63,44 @@ def test_a_target_out_of_reach_is_an_error_of_the_driver(root: Path, monkeypatch
     monkeypatch.setattr(Directory, "observe", fail)
     with pytest.raises(PermanentError, match=r"^no \[secret\]$"):
         prepare(*compiled(root), root)
+
+
+@pytest.mark.parametrize("broken", ["observe", "plan"])
+def test_targets_are_let_go_where_there_is_no_plan(
+    root: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A loop tries again for days: what it opened in vain must not pile up."""
+    observe = Directory.observe
+    closed: list[str] = []
+
+    def fail(*words: Any) -> Any:
+        if broken == "observe" and words[0].name == "one":
+            return observe(*words)
+        raise PermanentError("out of reach")
+
+    monkeypatch.setattr(
+        {"observe": "reconciler.drivers.directory.Directory.observe", "plan": "reconciler.prepare.plan"}[
+            broken
+        ],
+        fail,
+    )
+    monkeypatch.setattr(Directory, "close", lambda driver: closed.append(driver.name))
+    with pytest.raises(PermanentError):
+        prepare(*compiled(root), root)
+    assert closed == ["one", "two"]
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_what_came_to_be_protected_is_asked_for_otherwise(root: Path, *, remembers: bool) -> None:
+    """A replacement was approved of what nobody protected; few targets remember who does."""
+    before = prepare(*compiled(root), root)
+    seen = {name: replace(seen, keeps_protection=remembers) for name, seen in before.observed.items()}
+    work = replace(before, observed=seen)
+    assert list(otherwise(work, *compiled(root))) == []
+    networks = root / "intent" / "networks.yaml"
+    networks.write_text(networks.read_text().replace("  name: n3\n", "  name: n3\n  protect: true\n", 1))
+    found = [action.resource.document for action, _ in otherwise(work, *compiled(root))]
+    assert set(found) == {"VirtualNetwork/n3"}
 
 
 def test_only_targets_of_the_plan_are_asked_again(root: Path) -> None:

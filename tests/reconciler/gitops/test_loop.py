@@ -591,6 +591,42 @@ def test_a_commit_for_which_a_target_is_out_of_reach_does_not_stop_the_last_good
 
 
 @pytest.mark.parametrize(
+    "target",
+    [
+        "type: vpp, node: worker-1, socket: missing.sock",
+        "type: gobgp, address: '127.0.0.1:9', clusters: [edge]",
+        "type: overlay, kubeconfig: missing.yaml, clusters: [edge]",
+        "type: linux, node: worker-1, netns: intentc-missing",
+    ],
+    ids=["vpp", "gobgp", "overlay", "linux"],
+)
+def test_a_target_that_is_away_is_told_once_and_tried_ever_more_rarely(
+    following: Follower, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """That all is well with the last good commit is no reason to try the new one less often."""
+    new = following.remote.commit(
+        {"intentc.yaml": PROJECT + f"spec: {{targets: [{{name: default}}, {{name: away, {target}}}]}}\n"}
+    )
+    tried: list[float] = []
+    begun = following.time
+
+    def looked(candidate: Candidate, *words: Any) -> Look:
+        if candidate.commit == new:
+            tried.append(following.time - begun)
+        return look(candidate, *words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gitops, "look", looked)
+        for _ in range(30):
+            following.turn()
+    assert tried == [30, 90, 210, 450, 750]
+    problem = following.loop.state.problems["commit"]
+    assert (problem.word, problem.commit) == ("failed", new)
+    assert following.news() == ["failed"]
+    kept_all_the_same(following)
+
+
+@pytest.mark.parametrize(
     "error", [GitError("no ssh-keygen"), OSError(28, "No space left on device"), KeyError("a secret")]
 )
 def test_a_commit_that_cannot_be_judged_does_not_stop_the_last_good_one(
