@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import chain, groupby
 from operator import is_
 from threading import Lock
@@ -117,8 +118,9 @@ def apply(
 ) -> Result:
     """Execute a plan, with a driver for each of its targets; events come one at a time, from any thread."""
     mine = drivers_of(plan, drivers)
-    blockers = _blockers(plan.actions)
+    blockers = cache(partial(_blockers, plan.actions))
     outcomes: dict[Id, Outcome] = {}
+    undone: dict[Id, Outcome] = {}
     watch = _Watch(guard, _one_at_a_time(on_event), retry)
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool, watch:
         for _, phase in groupby(sorted(plan.actions, key=_by_phase), key=_by_phase):
@@ -126,11 +128,12 @@ def apply(
             for action in phase:
                 parts[action.target].append(action)
             running = [
-                pool.submit(_Part(mine[target], watch, blockers, outcomes).run, actions)
+                pool.submit(_Part(mine[target], watch, blockers, dict(undone)).run, actions)
                 for target, actions in parts.items()
             ]
             for settled in [part.result() for part in running]:
                 outcomes |= settled
+                undone |= _undone(settled)
     return Result(tuple(outcomes[action.id] for action in plan.actions))
 
 
@@ -177,9 +180,10 @@ class _Part:
 
     driver: Driver
     watch: _Watch
-    blockers: Mapping[Id, Sequence[Id]]
+    blockers: Callable[[], Mapping[Id, Sequence[Id]]]
+    """Worked out where something was not done."""
     before: Outcomes
-    """What became of earlier phases."""
+    """What was not done in earlier phases."""
 
     def run(self, actions: Sequence[Action]) -> dict[Id, Outcome]:
         """Do the actions in one batch; what the target refuses is taken out, and the rest is tried again."""
@@ -200,11 +204,12 @@ class _Part:
 
     def stopped(self, actions: Iterable[Action], settled: Outcomes) -> dict[Id, Outcome]:
         """Return what must not be tried, since something it depends on was not done."""
-        found = {}
+        found: dict[Id, Outcome] = {}
+        if not (undone := {**self.before, **_undone(settled)}):
+            return found
         for action in actions:
-            for blocker in self.blockers[action.id]:
-                known = settled.get(blocker) or self.before.get(blocker)
-                if known is not None and known.status != "done":
+            for blocker in self.blockers()[action.id]:
+                if blocker in undone:
                     verb = "needs" if action.after else "may still be used by"
                     found[action.id] = Outcome(action, "skipped", f"{verb} {blocker[1]}, which was not done")
                     break
@@ -290,6 +295,10 @@ def _blockers(actions: Sequence[Action]) -> dict[Id, Sequence[Id]]:
             several = [makers[need] for need in action.after.needs if need in makers]
             found[action.id] = [blocker for ids in several for blocker in _near(ids, action.target)]
     return found
+
+
+def _undone(outcomes: Outcomes) -> dict[Id, Outcome]:
+    return {name: outcome for name, outcome in outcomes.items() if outcome.status != "done"}
 
 
 def _near(ids: Sequence[Id], target: str) -> Sequence[Id]:

@@ -48,7 +48,7 @@ class Discreet:
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Do a batch."""
         outcomes = self._call(lambda: self.driver.commit(batch))
-        return tuple(replace(outcome, message=self.redact(outcome.message)) for outcome in outcomes)
+        return tuple(outcome._replace(message=self.redact(outcome.message)) for outcome in outcomes)
 
     def verify(self, batch: Batch) -> tuple[Key, ...]:
         """Read back."""

@@ -136,7 +136,7 @@ class Journal:
                     "plan": name,
                     "holder": holder,
                     "tokens": dict(tokens),
-                    "objects": [[a.target, a.operation, str(a.key)] for a in self.plan.actions],
+                    "objects": [[a.target, a.operation, ":".join(a.key)] for a in self.plan.actions],
                 }
             )
             _sync(self.folder)
@@ -205,8 +205,16 @@ class Journal:
         return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
     def _ranges(self, actions: Iterable[Action]) -> list[Range]:
-        numbers = [self.numbers[action.id] for action in actions]
-        return list(_merged((number, number) for number in numbers))
+        found: list[Range] = []
+        first = last = -2
+        for number in sorted([self.numbers[action.id] for action in actions]):
+            if number == last + 1:
+                last = number
+            elif number != last:
+                if last >= 0:
+                    found.append((first, last))
+                first = last = number
+        return [*found, (first, last)] if last >= 0 else found
 
 
 def prune(folder: Path) -> None:

@@ -71,6 +71,9 @@ class Operation(NamedTuple):
     arguments: Mapping[str, Any]
 
 
+Operations = tuple[Operation, ...]
+
+
 def operations(resources: Iterable[Resource], site: Site) -> Iterator[Operation]:
     """Yield messages that create resources; ValueError where VPP would be harmed, KeyError: no interface."""
     typed = [item for item in resources if item.key.family == FAMILY and item.key.type in ORDER]
@@ -98,30 +101,30 @@ def opening(resource: Resource) -> Operation:
     )
 
 
-def creation(resource: Resource, site: Site) -> Iterator[Operation]:
-    """Yield the messages that create one object; the same ones change a route or a steering that stands.
+def creation(resource: Resource, site: Site) -> Operations:
+    """Return the messages that create one object; the same ones change a route or a steering that stands.
 
     Those of an interface set it up, once VPP has taken it (`opening`).
     """
     if resource.key.type in ("interface", "address"):
         name = resource.spec.get("interface", resource.key.name)
-        yield from _ON_INTERFACES[resource.key.type](resource.spec, site.interfaces[name])
-    else:
-        yield from _MESSAGES[resource.key.type](resource.spec, site)
+        return _ON_INTERFACES[resource.key.type](resource.spec, site.interfaces[name])
+    return _MESSAGES[resource.key.type](resource.spec, site)
 
 
-def removal(resource: Resource, site: Site) -> Iterator[Operation]:
-    """Yield the messages that take one object away, said as it was added: VPP forgets it only then."""
-    yield from _REMOVALS[resource.key.type](resource.spec, site)
+def removal(resource: Resource, site: Site) -> Operations:
+    """Return the messages that take one object away, said as it was added: VPP forgets it only then."""
+    return _REMOVALS[resource.key.type](resource.spec, site)
 
 
-def _interface(spec: Mapping[str, Any], index: int) -> Iterator[Operation]:
+def _interface(spec: Mapping[str, Any], index: int) -> Operations:
     # The mark first: what is half done is then seen as ours, and finished.
     tag = f"{MARK}{spec['host']}"
-    yield Operation("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": index, "tag": tag})
-    for family in ("ipv4", "ipv6"):
-        yield in_table(index, family, spec["tables"].get(family, 0))
-    yield Operation("sw_interface_set_flags", {"sw_if_index": index, "flags": UP if spec["up"] else 0})
+    return (
+        Operation("sw_interface_tag_add_del", {"is_add": True, "sw_if_index": index, "tag": tag}),
+        *(in_table(index, family, spec["tables"].get(family, 0)) for family in ("ipv4", "ipv6")),
+        Operation("sw_interface_set_flags", {"sw_if_index": index, "flags": UP if spec["up"] else 0}),
+    )
 
 
 def in_table(index: int, family: str, table: int) -> Operation:
@@ -131,8 +134,8 @@ def in_table(index: int, family: str, table: int) -> Operation:
     )
 
 
-def _address(spec: Mapping[str, Any], index: int) -> Iterator[Operation]:
-    yield addressed(index, spec["prefix"], is_add=True)
+def _address(spec: Mapping[str, Any], index: int) -> Operations:
+    return (addressed(index, spec["prefix"], is_add=True),)
 
 
 def addressed(index: int, prefix: str, *, is_add: bool) -> Operation:
@@ -146,21 +149,21 @@ def addressed(index: int, prefix: str, *, is_add: bool) -> Operation:
     return Operation("sw_interface_add_del_address", arguments)
 
 
-_ON_INTERFACES: Final[Mapping[str, Callable[[Mapping[str, Any], int], Iterator[Operation]]]] = {
+_ON_INTERFACES: Final[Mapping[str, Callable[[Mapping[str, Any], int], Operations]]] = {
     "interface": _interface,
     "address": _address,
 }
 
 
-def _table(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield Operation("ip_table_add_del", {"is_add": True, "table": _named(spec)})
+def _table(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (Operation("ip_table_add_del", {"is_add": True, "table": _named(spec)}),)
 
 
 def _named(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"table_id": spec["id"], "is_ip6": spec["family"] == "ipv6", "name": spec["name"]}
 
 
-def _route(spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
+def _route(spec: Mapping[str, Any], site: Site) -> Operations:
     version = ip_version(spec["prefix"])
     path = {
         "sw_if_index": site.interfaces[spec["interface"]] if "interface" in spec else NONE,
@@ -175,7 +178,7 @@ def _route(spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
         "n_labels": 0,
         "label_stack": [{}] * LABELS,
     }
-    yield _routed(spec, site, [path], is_add=True)
+    return (_routed(spec, site, [path], is_add=True),)
 
 
 def _routed(spec: Mapping[str, Any], site: Site, paths: list[dict[str, Any]], *, is_add: bool) -> Operation:
@@ -198,13 +201,15 @@ def _next_hop(address: str | None, version: int) -> dict[str, Any]:
     return {"address": {name: address or ("0.0.0.0" if version == 4 else "::")}}  # noqa: PLR2004, S104 -- the IP version; not a bind
 
 
-def _encap(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield Operation("sr_set_encap_source", {"encaps_source": spec["address"]})
-    yield Operation("sr_set_encap_hop_limit", {"hop_limit": spec["hop_limit"]})
+def _encap(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (
+        Operation("sr_set_encap_source", {"encaps_source": spec["address"]}),
+        Operation("sr_set_encap_hop_limit", {"hop_limit": spec["hop_limit"]}),
+    )
 
 
-def _localsid(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield _sid(spec, is_del=False)
+def _localsid(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (_sid(spec, is_del=False),)
 
 
 def _sid(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
@@ -225,9 +230,9 @@ def _sid(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
     )
 
 
-def _policy(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
+def _policy(spec: Mapping[str, Any], _site: Site) -> Operations:
     first, *more = spec["lists"]
-    yield Operation(
+    made = Operation(
         "sr_policy_add",
         {
             "bsid_addr": spec["bsid"],
@@ -238,8 +243,7 @@ def _policy(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
             "sids": sid_list(first),
         },
     )
-    for item in more:
-        yield segment_list(spec["bsid"], ADD, item)
+    return made, *[segment_list(spec["bsid"], ADD, item) for item in more]
 
 
 def segment_list(bsid: str, operation: int, item: Mapping[str, Any], index: int = NONE) -> Operation:
@@ -271,8 +275,8 @@ def sid_list(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"num_sids": len(sids), "weight": weight, "sids": sids + ["::"] * (MOST_SIDS - len(sids))}
 
 
-def _steering(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield steer(spec, is_del=False)
+def _steering(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (steer(spec, is_del=False),)
 
 
 def steer(spec: Mapping[str, Any], *, is_del: bool) -> Operation:
@@ -302,13 +306,17 @@ def ip_version(prefix: str) -> int:
         return ip_network(prefix).version
     # By hand, since ip_network takes longer than all else about a message.
     address, _, length = prefix.partition("/")
-    packed, bits = bytes(map(int, address.split("."))), int(length)
-    if len(packed) != 4 or not 0 <= bits <= 32 or int.from_bytes(packed) & (0xFFFFFFFF >> bits):  # noqa: PLR2004 -- of IPv4
+    try:
+        first, second, third, fourth = parts = [int(part) for part in address.split(".")]
+        number, bits = first << 24 | second << 16 | third << 8 | fourth, int(length)
+    except ValueError as error:
+        raise ValueError(f"{prefix} is no prefix") from error
+    if not 0 <= bits <= 32 or number & (0xFFFFFFFF >> bits) or not 0 <= min(parts) <= max(parts) <= 255:  # noqa: PLR2004 -- of IPv4
         raise ValueError(f"{prefix} is no prefix without host bits")
     return 4
 
 
-_MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any], Site], Iterator[Operation]]]] = {
+_MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any], Site], Operations]]] = {
     "table": _table,
     "route": _route,
     "encap": _encap,
@@ -318,39 +326,39 @@ _MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any], Site], Iterator[Opera
 }
 
 
-def _no_table(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield Operation("ip_table_add_del", {"is_add": False, "table": _named(spec)})
+def _no_table(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (Operation("ip_table_add_del", {"is_add": False, "table": _named(spec)}),)
 
 
-def _no_interface(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield Operation("af_packet_delete", {"host_if_name": spec["host"]})
+def _no_interface(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (Operation("af_packet_delete", {"host_if_name": spec["host"]}),)
 
 
-def _no_address(spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
-    yield addressed(site.interfaces[spec["interface"]], spec["prefix"], is_add=False)
+def _no_address(spec: Mapping[str, Any], site: Site) -> Operations:
+    return (addressed(site.interfaces[spec["interface"]], spec["prefix"], is_add=False),)
 
 
-def _no_route(spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
-    yield _routed(spec, site, [], is_add=False)
+def _no_route(spec: Mapping[str, Any], site: Site) -> Operations:
+    return (_routed(spec, site, [], is_add=False),)
 
 
-def _no_encap(_spec: Mapping[str, Any], site: Site) -> Iterator[Operation]:
-    yield from _encap({"address": "::", "hop_limit": HOP_LIMIT}, site)
+def _no_encap(_spec: Mapping[str, Any], site: Site) -> Operations:
+    return _encap({"address": "::", "hop_limit": HOP_LIMIT}, site)
 
 
-def _no_localsid(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield _sid(spec, is_del=True)
+def _no_localsid(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (_sid(spec, is_del=True),)
 
 
-def _no_policy(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield Operation("sr_policy_del", {"bsid_addr": spec["bsid"], "sr_policy_index": NONE})
+def _no_policy(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (Operation("sr_policy_del", {"bsid_addr": spec["bsid"], "sr_policy_index": NONE}),)
 
 
-def _no_steering(spec: Mapping[str, Any], _site: Site) -> Iterator[Operation]:
-    yield steer(spec, is_del=True)
+def _no_steering(spec: Mapping[str, Any], _site: Site) -> Operations:
+    return (steer(spec, is_del=True),)
 
 
-_REMOVALS: Final[Mapping[str, Callable[[Mapping[str, Any], Site], Iterator[Operation]]]] = {
+_REMOVALS: Final[Mapping[str, Callable[[Mapping[str, Any], Site], Operations]]] = {
     "table": _no_table,
     "interface": _no_interface,
     "address": _no_address,

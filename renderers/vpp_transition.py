@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_interface
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from renderers.changes import compare
@@ -25,6 +26,7 @@ from renderers.vpp_messages import (
     ORDER,
     WEIGHT,
     Operation,
+    Operations,
     Site,
     addressed,
     creation,
@@ -87,20 +89,21 @@ def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     taken new interfaces before (`opening`). ValueError where VPP would be harmed, KeyError where it has no
     such interface or policy.
     """
-    ours = [pair for pair in pairs if _one(pair).key.family == FAMILY and _one(pair).key.type in ORDER]
-    ours.sort(key=lambda pair: ORDER.index(_one(pair).key.type))
-    going = [before for before, after in ours if before is not None and after is None]
-    batch = _Batch(ours, held, site)
+    typed = _typed(pairs)
+    ours = list(chain.from_iterable(typed.values()))
+    sources_change = any(after is not None and before != after for before, after in typed["encap"])
+    batch = _Batch(ours, held, site, sources_change)
+    going = []
     for before, after in ours:
         if after is not None:
-            made = creation(after, site)
-            for operation in (
-                _made(after, made, batch) if before is None else _change(before, after, made, batch)
-            ):
-                yield Step(after.key, operation, going=False)
-            if after.key.type == "encap" and batch.sources_change:
+            key = after.key
+            for operation in _made(after, batch) if before is None else _change(before, after, batch):
+                yield Step(key, operation, going=False)
+            if key.type == "encap" and batch.sources_change:
                 for operation in _renewed(batch):
-                    yield Step(after.key, operation, going=False)
+                    yield Step(key, operation, going=False)
+        elif before is not None:
+            going.append(before)
     for before in reversed(going):
         for operation in (*removal(before, site), *_kept(before, batch)):
             yield Step(before.key, operation, going=True)
@@ -113,14 +116,18 @@ class _Batch:
     pairs: Sequence[Pair]
     held: Held
     site: Site
+    sources_change: bool
+    """Whether lists that stand hold a source or hop limit that is no longer the right one."""
 
-    @property
-    def sources_change(self) -> bool:
-        """Whether lists that stand hold a source or hop limit that is no longer the right one."""
-        return any(
-            after is not None and after.key.type == "encap" and before != after
-            for before, after in self.pairs
-        )
+
+def _typed(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """Return pairs by the type of their object, in the order of `ORDER`."""
+    typed: dict[str, list[Pair]] = {kind: [] for kind in ORDER}
+    for pair in pairs:
+        key = _one(pair).key
+        if key.family == FAMILY and key.type in typed:
+            typed[key.type].append(pair)
+    return typed
 
 
 def _kept(going: Resource, batch: _Batch) -> Iterator[Operation]:
@@ -144,22 +151,19 @@ def _has_host_bits(prefix: str) -> bool:
     return False
 
 
-def _made(after: Resource, made: Iterator[Operation], batch: _Batch) -> Iterator[Operation]:
-    """Yield what creates an object; a prefix is routed or steered, so the one goes when the other comes.
+def _made(after: Resource, batch: _Batch) -> Operations:
+    """Return what creates an object; a prefix is routed or steered, so the one goes when the other comes.
 
     VPP keeps what was there before in the path of what is steered over it, and loses every other packet.
     """
     other = _OTHER_WAY.get(after.key.type)
     instead = batch.held.ways.get((other, after.key.name)) if other else None
-    if instead is not None:
-        yield from removal(instead, batch.site)
-    yield from made
+    made = creation(after, batch.site)
+    return made if instead is None else removal(instead, batch.site) + made
 
 
-def _change(
-    before: Resource, after: Resource, made: Iterator[Operation], batch: _Batch
-) -> Iterator[Operation]:
-    """Yield what changes an object that stands; `made` are the messages that create it."""
+def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operation]:
+    """Yield what changes an object that stands."""
     kind, held = after.key.type, batch.held
     changes = tuple(compare(before.spec, after.spec))
     fixed = _RULES.fixed((FAMILY, kind), changes)
@@ -168,20 +172,18 @@ def _change(
         steered = held.steering.get(str(after.spec.get("bsid")), ()) if kind == "policy" else ()
         yield from (steer(row, is_del=True) for row in steered)
         yield from removal(before, batch.site)
-        yield from made
+        yield from creation(after, batch.site)
         yield from (steer(row, is_del=False) for row in steered)
     elif kind == "policy":
         bsid, stale = after.spec["bsid"], batch.sources_change or "source" in before.spec
         yield from _lists(bsid, after.spec["lists"], held.lists[bsid], stale=stale)
     elif kind == "interface":
-        yield from _moved(before, after, made, batch)
+        yield from _moved(before, after, batch)
     elif changes:
-        yield from made
+        yield from creation(after, batch.site)
 
 
-def _moved(
-    before: Resource, after: Resource, made: Iterator[Operation], batch: _Batch
-) -> Iterator[Operation]:
+def _moved(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operation]:
     """Yield what changes an interface; its addresses are away while it goes to another table."""
     index = batch.site.interfaces[after.key.name]
     old, new = before.spec["tables"], after.spec["tables"]
@@ -190,7 +192,7 @@ def _moved(
     away = [prefix for prefix in held if ("ipv6" if ":" in prefix else "ipv4") in other]
     yield from (addressed(index, prefix, is_add=False) for prefix in away)
     yield from (in_table(index, family, new.get(family, 0)) for family in other)
-    yield from (one for one in made if one.message != "sw_interface_set_table")
+    yield from (one for one in creation(after, batch.site) if one.message != "sw_interface_set_table")
     yield from (addressed(index, prefix, is_add=True) for prefix in away)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 
+from reconciler.drivers.vpp.client import Reply
 from reconciler.drivers.vpp.driver import Vpp
 from reconciler.drivers.vpp.dumps import SOURCE as MARK
 from renderers.resource import Key, Resource
@@ -137,14 +138,32 @@ UNMISTAKABLE: Final = frozenset({"policy", "steering", "encap"})
 """Types of which the keys used here say that they are ours: by range, by table, or since we were here."""
 
 
-class Counting(Vpp):
+class Watched(Vpp):
+    """A driver whose every message is seen as it leaves, whether the guard sees it then or saw it before."""
+
+    def __init__(self, name: str, scope: str, socket: str, timeout: float = 10.0, run: str = "") -> None:
+        super().__init__(name, scope, socket, timeout, run)
+        send = self._client.send
+
+        def watched(operations: Iterable[Operation], *, shown: bool = False) -> list[Reply]:
+            return send(map(self.leaving, operations), shown=shown)
+
+        setattr(self._client, "send", watched)  # noqa: B010 -- mypy knows a method when it sees one
+
+    def leaving(self, operation: Operation) -> Operation:
+        """Look at a message."""
+        return operation
+
+
+class Counting(Watched):
     """A driver that counts what it writes."""
 
     written = 0
 
-    def _check(self, operation: Operation) -> None:
-        super()._check(operation)
+    def leaving(self, operation: Operation) -> Operation:
+        """Count a message."""
         self.written += operation.message not in READS
+        return operation
 
 
 class Others:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from reconciler.plan import Action, Observation, same
 from renderers.resource import Key, Resource
@@ -68,8 +68,7 @@ class Lease:
     """Fencing token: grows by one each time that the target changes hands, and never falls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one action."""
 
     action: Action

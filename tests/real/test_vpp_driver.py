@@ -28,6 +28,7 @@ from tests.real.test_vpp import node as rendered
 from tests.vpp_rig import (
     GROUND,
     READS,
+    Watched,
     a_policy,
     a_route,
     a_sid,
@@ -196,16 +197,16 @@ def test_routes_come_back_with_their_interface(vpp: Any, driver: Vpp) -> None:
         brought(driver, [])
 
 
-class Killing(Vpp):
+class Killing(Watched):
     """A driver whose VPP is killed right before a message is sent."""
 
     left = 0
 
-    def _check(self, operation: Operation) -> None:
-        super()._check(operation)
+    def leaving(self, operation: Operation) -> Operation:
         self.left -= operation.message not in READS
         if not self.left:
             os.kill(int(self.instance.partition("-")[0]), signal.SIGKILL)
+        return operation
 
 
 @pytest.mark.parametrize("messages", [1, 3, 14, 300, 700, 800])

@@ -29,11 +29,23 @@ class Remembered(dict[Known, Found]):
         self._work_out = work_out
 
     def __missing__(self, question: Known) -> Found:
-        found = self._work_out(question)
         if len(self) >= _MOST:
             self.clear()
-        self[question] = found
+        found = self[question] = self._work_out(question)
         return found
+
+
+class _Packed6(Remembered[str, bytes]):
+    """Bytes by text; the guard asks at once how they are written, and dumps do later: both are kept."""
+
+    def __missing__(self, question: str) -> bytes:
+        if len(self) >= _MOST:
+            self.clear()
+            text6.clear()
+        raw = self[question] = inet_pton(AF_INET6, question)
+        found = inet_ntop(AF_INET6, raw)
+        text6[raw] = found if "." not in found else _text6(raw)
+        return raw
 
 
 def _text6(raw: bytes) -> str:
@@ -54,7 +66,21 @@ def _prefix_text(raw: bytes) -> str:
     return f"{text6[address] if family else inet_ntop(AF_INET, address[:4])}/{length}"
 
 
-packed6: Final[Remembered[str, bytes]] = Remembered(partial(inet_pton, AF_INET6))
+def _exact(text: str) -> bool | None:
+    address, _, bits = text.partition("/")
+    length = int(bits)
+    if ":" in address:
+        raw, width = packed6[address], 128
+        found = text6[raw]
+    else:
+        raw, width = inet_pton(AF_INET, address), 32
+        found = inet_ntop(AF_INET, raw)
+    if found != address or str(length) != bits or not 0 <= length <= width:
+        return None
+    return None if int.from_bytes(raw) & ((1 << width - length) - 1) else width > 32  # noqa: PLR2004 -- of IPv4
+
+
+packed6: Final[Remembered[str, bytes]] = _Packed6(partial(inet_pton, AF_INET6))
 """16 bytes by the text of an IPv6 address; OSError, TypeError or ValueError where it is none."""
 text6: Final[Remembered[bytes, str]] = Remembered(_text6)
 """Canonical text by the 16 bytes of an IPv6 address."""
@@ -62,3 +88,5 @@ packed_prefix: Final[Remembered[str, bytes]] = Remembered(_packed_prefix)
 """18 bytes by the text of a prefix; OSError, TypeError, ValueError or struct.error where it is none."""
 prefix_text: Final[Remembered[bytes, str]] = Remembered(_prefix_text)
 """Text by the 18 bytes of a prefix, host bits and all."""
+exact_prefix: Final[Remembered[str, bool | None]] = Remembered(_exact)
+"""Whether a prefix is of IPv6; None for host bits, or where dumps write it otherwise; raises as `packed6`."""

@@ -111,14 +111,15 @@ class Client:
             self._session.wire.close()
         self._session = None
 
-    def send(self, operations: Iterable[Operation]) -> list[Reply]:
+    def send(self, operations: Iterable[Operation], *, shown: bool = False) -> list[Reply]:
         """Send requests and return VPP's answers in the same order.
 
-        Each is shown to `check` before it is packed. What that raises (or packing: PermanentError) is raised
+        Each is shown to `check` before it is packed; `shown`: these very ones were, and nothing it judges by
+        has changed. What the check raises (or packing: PermanentError) is raised
         here once what was sent before is answered; nothing more is sent. TransientError: VPP is gone.
         """
         with self._open() as session:
-            return session.send(operations, self._check, self._window)
+            return session.send(operations, None if shown else self._check, self._window)
 
     def dump(self, message: str, **arguments: Any) -> list[dict[str, Any]]:
         """Return all rows of a dump: addresses and prefixes as text, enums as ints, arrays as tuples."""

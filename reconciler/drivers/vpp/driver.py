@@ -84,8 +84,10 @@ class Vpp:
         self._model = Model(Seen())
         self._client = Client(socket, self._check, timeout)
         self._live = False
-        self._begun: tuple[str, frozenset[Key]] = ("", frozenset())
-        """Objects that a lost connection may have left half done, and in which run of VPP."""
+        self._fresh: Ready | None = None
+        """What was staged last, unless it was committed since."""
+        self._begun: tuple[str, tuple[Action, ...]] = ("", ())
+        """Actions that a lost connection may have left half done, and in which run of VPP."""
         self._fence = Fence(Path(f"{socket}.intentc"))
 
     @property
@@ -100,7 +102,7 @@ class Vpp:
 
     def observe(self) -> Observation:
         """Return what is ours."""
-        self._begun = ("", frozenset())
+        self._begun = ("", ())
         seen = self._asked(lambda: read(self._client, _ALL))
         return Observation(resources(seen, self._scope), keeps_protection=False)
 
@@ -119,23 +121,27 @@ class Vpp:
         return self._asked(lambda: self._staged(actions))
 
     def _staged(self, actions: Sequence[Action]) -> Batch:
-        run, begun = self._begun
-        begun = begun if run == self._client.instance else frozenset()
+        run, half_done = self._begun
+        begun = {one.key for one in half_done} if run == self._client.instance else set()
         seen = read(self._client, _ALL if begun else wanted(actions))
         known = objects(seen)
         refused: dict[Key, str] = {}
-        todo = [as_it_is(one, known) if one.key in begun else one for one in actions]
-        for action in todo:
-            key = action.key
-            here = key.family == FAMILY and key.scope == self._scope and key.type in ORDER
-            if why := unfit(action, known, seen) if here else f"{key} is no object of this VPP":
-                refused[key] = why
+        todo = [as_it_is(one, known) if one.key in begun else one for one in actions] if begun else actions
         # The source is set before it is copied: where that was broken off, it is copied once more.
         again = [key for key in begun if key.type == "encap"]
-        left = tuple(
-            one for one in todo if one.key not in refused and (one.key in again or not stands(one, known))
-        )
-        ready = self._ready(seen, known, left)
+        left = []
+        for action in todo:
+            key = action.key
+            if key.family != FAMILY or key.scope != self._scope or key.type not in ORDER:
+                refused[key] = f"{key} is no object of this VPP"
+            elif stands(action, known):
+                if key in again:
+                    left.append(action)
+            elif why := unfit(action, known, seen):
+                refused[key] = why
+            else:
+                left.append(action)
+        ready = self._ready(seen, known, tuple(left))
         try:
             ready, harmful = rehearsed(ready)
         except (LookupError, TypeError, ValueError):
@@ -145,33 +151,50 @@ class Vpp:
         refused |= harmful
         if refused:
             raise PermanentError("; ".join(refused.values()), refused)
+        self._fresh = ready
         return Batch(tuple(actions), ready)
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Send what is left to do, in a safe order; what VPP refuses fails by itself."""
         ready: Ready = batch.prepared
+        fresh, self._fresh = self._fresh is ready, None
         failed: dict[Key, str] = {}
         if ready.left:
             with self._talk() as client:
                 if client.instance != ready.instance:
                     raise TransientError("VPP was restarted meanwhile")
                 self._model = ready.model
-                # A table or list that is gone is what ends or harms VPP, so these are looked at once more.
-                self._model.tables = read_tables(client)
-                if any(map(_names_lists, ready.left)):
-                    self._model.learn_lists(read_lists(client))
-                self._begun = (ready.instance, frozenset(action.key for action in ready.left))
-                _Writing(client, self._model, ready, failed).run()
-                self._begun = ("", frozenset())
+                as_rehearsed = self._looked_again(client, ready, fresh=fresh)
+                self._begun = (ready.instance, ready.left)
+                _Writing(client, self._model, ready, failed, shown=as_rehearsed).run()
+                self._begun = ("", ())
+        if not failed:
+            return tuple([Outcome(action, "done") for action in batch.actions])
         return tuple(
             Outcome(action, "failed", failed[action.key]) if action.key in failed else Outcome(action, "done")
             for action in batch.actions
         )
 
+    def _looked_again(self, client: Client, ready: Ready, *, fresh: bool) -> bool:
+        """Read anew what ends or harms VPP where it is gone; say whether all is as it was rehearsed.
+
+        The guard decides by its model and the message alone. Where the model is the one that the steps were
+        rehearsed on, it would say of each what it said then: they need not be shown to it once more.
+        `fresh`: nothing was committed since it was staged.
+        """
+        model = self._model
+        if not fresh:
+            model.learn(read(client, _ALL))
+        before = model.tables, model.lists
+        model.tables = read_tables(client)
+        if any(map(_names_lists, ready.left)):
+            model.learn_lists(read_lists(client))
+        return fresh and bool(ready.steps) and (model.tables, model.lists) == before
+
     def verify(self, batch: Batch) -> tuple[Key, ...]:
         """Read back once, and return what is not as the batch wanted it."""
         known = objects(self._asked(lambda: read(self._client, wanted(batch.actions))))
-        return tuple(action.key for action in batch.actions if not stands(action, known))
+        return tuple([action.key for action in batch.actions if not stands(action, known)])
 
     def close(self) -> None:
         """Hang up."""
@@ -251,12 +274,16 @@ def _names_lists(action: Action) -> bool:
 class _Writing:
     """One commit while it is under way."""
 
-    def __init__(self, client: Client, model: Model, ready: Ready, failed: dict[Key, str]) -> None:
+    def __init__(
+        self, client: Client, model: Model, ready: Ready, failed: dict[Key, str], *, shown: bool
+    ) -> None:
         self.client = client
         self.model = model
         self.ready = ready
         self.failed = failed
         """Why objects could not be brought to what they shall be."""
+        self.shown = shown
+        """Whether the steps are those that were rehearsed on the model as it is; not once VPP says no."""
         self.careful = False
         """Whether VPP said no to something since it was read: the rest may rest on what is not there."""
 
@@ -266,7 +293,7 @@ class _Writing:
         left = [action for action in self.ready.left if action.key not in self.failed]
         todo: Iterable[Step] = self.ready.steps or steps(pairs(left), site, self.ready.held)
         for _, group in groupby(todo, key=_sort):
-            self.send([step for step in group if step.key not in self.failed])
+            self.send(step for step in group if not self.failed or step.key not in self.failed)
 
     def source(self) -> int:
         """Return our FIB source; VPP would add it once more under the same name, so it is added once."""
@@ -312,30 +339,32 @@ class _Writing:
         several += [(one.key, operation, False) for one in anew for operation in creation(one, site)]
         self.send([Step(*one) for one in several])
 
-    def send(self, group: Sequence[Step]) -> None:
+    def send(self, group: Iterable[Step]) -> None:
         """Send messages of one sort, and take note of those that VPP said no to."""
         if self.careful:
-            group = self.safe(group)
-        at = -1
+            group = self.safe(list(group))
+        sent: list[Step] = []
 
         def counted() -> Iterator[Operation]:
-            nonlocal at
-            for at, step in enumerate(group):  # noqa: B007 -- read where the guard stops it
+            for step in group:
+                sent.append(step)
                 yield step.operation
 
         try:
-            replies = self.client.send(counted())
+            replies = self.client.send(counted(), shown=self.shown)
         except HarmfulError as error:
-            raise PermanentError(str(error), {group[at].key: str(error)}) from error
-        for step, reply in zip(group, replies, strict=True):
+            raise PermanentError(str(error), {sent[-1].key: str(error)}) from error
+        for step, reply in zip(sent, replies, strict=True):
             if reply.retval and (why := meaning(step.operation, reply.retval)):
                 self.failed.setdefault(step.key, why)
                 self.careful = True
 
     def safe(self, group: Sequence[Step]) -> list[Step]:
         """Return what may still be sent now that something before it was not done, by a model made anew."""
+        self.shown = False
         self.model.learn(read(self.client, _ALL))
-        if any(step.operation.message == "sr_policy_mod" for step in group):
+        # Nobody took note of the lists that went by messages which were not shown.
+        if self.model.lists or any(step.operation.message == "sr_policy_mod" for step in group):
             self.model.learn_lists(read_lists(self.client))
         self.careful = False
         model = self.model.copied()

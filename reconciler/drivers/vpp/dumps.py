@@ -162,9 +162,10 @@ def read_exact(client: Client, seen: Seen, places: Collection[tuple[int, str]]) 
 
 def _steered(row: Row) -> str:
     """Return what is steered; VPP writes an IPv6 prefix that begins with 96 zero bits as if it were IPv4."""
-    address, _, length = row["prefix"].partition("/")
-    if row["traffic_type"] != _V6 or ":" in address:
-        return str(row["prefix"])
+    prefix: str = row["prefix"]
+    if row["traffic_type"] != _V6 or ":" in prefix:
+        return prefix
+    address, _, length = prefix.partition("/")
     return f"{IPv6Address(int(IPv4Address(address)))}/{length}"
 
 

@@ -13,7 +13,7 @@ from ipaddress import ip_interface
 from typing import Any, Final
 
 from reconciler.drivers.base import PermanentError
-from reconciler.drivers.vpp.addresses import packed6, packed_prefix, prefix_text, text6
+from reconciler.drivers.vpp.addresses import exact_prefix, packed6, text6
 from reconciler.drivers.vpp.dumps import OWN, SOURCE, Table
 from reconciler.drivers.vpp.model import Model, way
 from reconciler.drivers.vpp.observe import DT, inside
@@ -21,6 +21,8 @@ from renderers.vpp import MOST_SIDS
 from renderers.vpp_messages import ADD, BEHAVIORS, DELETE, MARK, NONE, WEIGHT, Operation
 
 Arguments = Mapping[str, Any]
+What = str | tuple[object, ...]
+"""What a check is about: words that are put together only where something is wrong."""
 _QUESTIONS: Final = frozenset({"sw_interface_get_table", "ip_route_lookup_v2"})
 _NEEDS_INTERFACE: Final = frozenset({2, 5, 6, 7, 13})
 """Behaviours for which VPP looks at the interface, even to delete."""
@@ -58,9 +60,9 @@ def _table(model: Model, arguments: Arguments) -> None:
     model.tables.pop(table, None)
 
 
-def _exists(model: Model, table: Table, what: str) -> None:
+def _exists(model: Model, table: Table, what: What) -> None:
     if table not in model.tables:
-        raise HarmfulError(f"{what}: there is no {_words(table)}, and VPP would not check")
+        raise HarmfulError(f"{_said(what)}: there is no {_words(table)}, and VPP would not check")
 
 
 def _take(model: Model, arguments: Arguments) -> None:
@@ -86,12 +88,12 @@ def _release(model: Model, arguments: Arguments) -> None:
     model.addresses -= {pair for pair in model.addresses if pair[0] == index}
 
 
-def _ours(model: Model, index: int, what: str) -> None:
+def _ours(model: Model, index: int, what: What) -> None:
     name, tag = model.interfaces.get(index, ("", ""))
     if not name:
-        raise HarmfulError(f"{what}: there is no interface {index}")
+        raise HarmfulError(f"{_said(what)}: there is no interface {index}")
     if not tag.startswith(MARK):
-        raise HarmfulError(f"{what}: interface {name} is not ours")
+        raise HarmfulError(f"{_said(what)}: interface {name} is not ours")
 
 
 def _tag(model: Model, arguments: Arguments) -> None:
@@ -113,7 +115,7 @@ def _bind(model: Model, arguments: Arguments) -> None:
     _ours(model, index, what)
     _exists(model, table, what)
     if any(at == index and (":" in prefix) is table[1] for at, prefix in model.addresses):
-        raise HarmfulError(f"{what}: it still has addresses")
+        raise HarmfulError(f"{_said(what)}: it still has addresses")
     model.bound[index, table[1]] = table[0]
 
 
@@ -138,28 +140,28 @@ def _source(model: Model, arguments: Arguments) -> None:
 def _route(model: Model, arguments: Arguments) -> None:
     route = arguments["route"]
     number, prefix = place = (route["table_id"], route["prefix"])
-    what = f"route {prefix} of table {number}"
+    what = "route", prefix, "of table", number
     is_ip6 = _prefix(prefix, what)
     if not model.source or route["src"] != model.source or arguments["is_multipath"]:
-        raise HarmfulError(f"{what} would not carry our mark")
+        raise HarmfulError(f"{_said(what)} would not carry our mark")
     _exists(model, (number, is_ip6), what)
     if not arguments["is_add"]:
         model.routed(place, None)
         return
     if place in model.taken:
-        raise HarmfulError(f"{what} exists and is not ours: it is of {model.taken[place]}")
+        raise HarmfulError(f"{_said(what)} exists and is not ours: it is of {model.taken[place]}")
     if place in model.steering:
-        raise HarmfulError(f"{what}: the prefix is steered into policy {model.steering[place]}")
+        raise HarmfulError(f"{_said(what)}: the prefix is steered into policy {model.steering[place]}")
     host = prefix.removesuffix("/128")
     if number == 0 and host != prefix and (host in model.sids or host in model.policies):
-        raise HarmfulError(f"{what} would take the place of a SID")
+        raise HarmfulError(f"{_said(what)} would take the place of a SID")
     if route["n_paths"] != 1:
-        raise HarmfulError(f"{what} has {route['n_paths']} paths, and not one")
+        raise HarmfulError(f"{_said(what)} has {route['n_paths']} paths, and not one")
     lookup, out = way(route)
     if lookup is not None:
         _exists(model, (lookup, is_ip6), what)
     if out is not None and out not in model.interfaces:
-        raise HarmfulError(f"{what}: there is no interface {out}")
+        raise HarmfulError(f"{_said(what)}: there is no interface {out}")
     model.routed(place, (lookup, out))
 
 
@@ -174,96 +176,102 @@ def _hop_limit(_: Model, arguments: Arguments) -> None:
 
 def _localsid(model: Model, arguments: Arguments) -> None:
     sid, behavior, target = arguments["localsid"], arguments["behavior"], arguments["sw_if_index"]
-    where, what = arguments["fib_table"], f"SID {arguments['localsid']}"
+    where, what = arguments["fib_table"], ("SID", sid)
     _canonical(sid, what)
     _exists(model, (where, True), what)
     if behavior not in BEHAVIORS.values():
-        raise HarmfulError(f"{what}: VPP has nothing behind behaviour {behavior}, and would not check")
+        raise HarmfulError(f"{_said(what)}: VPP has nothing behind behaviour {behavior}, and would not check")
     held = model.sids.get(sid)
     if not arguments["is_del"]:
         if behavior not in DT:
-            raise HarmfulError(f"{what}: only End.DT4 and End.DT6 are added here")
+            raise HarmfulError(f"{_said(what)}: only End.DT4 and End.DT6 are added here")
         _exists(model, (target, DT[behavior]), what)
         if sid in model.policies or (where, f"{sid}/128") in model.routes:
-            raise HarmfulError(f"{what} would take the place of a binding SID or a route")
+            raise HarmfulError(f"{_said(what)} would take the place of a binding SID or a route")
         model.sids.setdefault(sid, (where, behavior, target))
         return
     if held and held[0] != where:
         raise HarmfulError(
-            f"{what} is in table {held[0]} and not in {where}: VPP would forget it and keep it"
+            f"{_said(what)} is in table {held[0]} and not in {where}: VPP would forget it and keep it"
         )
     if held and behavior != held[1] and (behavior in _WITH_LENGTH or held[1] in _WITH_LENGTH):
-        raise HarmfulError(f"{what} has behaviour {held[1]}, and cannot be found by {behavior}")
+        raise HarmfulError(f"{_said(what)} has behaviour {held[1]}, and cannot be found by {behavior}")
     if behavior in _NEEDS_INTERFACE and target not in model.interfaces:
-        raise HarmfulError(f"{what}: there is no interface {target}; it can go with behaviour 1")
+        raise HarmfulError(f"{_said(what)}: there is no interface {target}; it can go with behaviour 1")
     model.sids.pop(sid, None)
 
 
 def _policy_add(model: Model, arguments: Arguments) -> None:
     bsid, where = arguments["bsid_addr"], arguments["fib_table"]
-    what = f"policy {bsid}"
+    what = "policy", bsid
     _canonical(bsid, what)
     _exists(model, (where, True), what)
     _segments(arguments["sids"], what)
     if not inside(bsid, model.owned):
-        raise HarmfulError(f"{what} would not be known as ours: no discard route of ours covers it")
+        raise HarmfulError(f"{_said(what)} would not be known as ours: no discard route of ours covers it")
     if bsid in model.sids or (where, f"{bsid}/128") in model.routes:
-        raise HarmfulError(f"{what} would take the place of a SID or a route")
+        raise HarmfulError(f"{_said(what)} would take the place of a SID or a route")
     model.policies.setdefault(bsid, where)
 
 
 def _policy_mod(model: Model, arguments: Arguments) -> None:
     bsid, operation, index = arguments["bsid_addr"], arguments["operation"], arguments["sl_index"]
-    what = f"policy {bsid}"
+    what = "policy", bsid
     _canonical(bsid, what)
     _by_sid(arguments, what)
     if operation not in (ADD, DELETE, WEIGHT):
-        raise HarmfulError(f"{what}: {operation} is no operation on its lists")
+        raise HarmfulError(f"{_said(what)}: {operation} is no operation on its lists")
     if (index == NONE) is not (operation == ADD):
-        raise HarmfulError(f"{what}: {index} is no list of it")
+        raise HarmfulError(f"{_said(what)}: {index} is no list of it")
     if operation != DELETE:  # of which VPP reads the index only: what goes may hold anything
         _segments(arguments["sids"], what)
     known = model.lists.get(bsid, set())
     if operation != ADD and index not in known:
         # Where it does not find an index, VPP reads on behind the last one, and may take what lies there.
-        raise HarmfulError(f"{what}: {index} is no list of it, and VPP could change one of another policy")
+        raise HarmfulError(
+            f"{_said(what)}: {index} is no list of it, and VPP could change one of another policy"
+        )
     if operation == DELETE:
         known.discard(index)
 
 
 def _policy_del(model: Model, arguments: Arguments) -> None:
     bsid = arguments["bsid_addr"]
-    what = f"policy {bsid}"
+    what = "policy", bsid
     _by_sid(arguments, what)
     if steered := model.attached.get(bsid):
         number, prefix = min(steered)
         raise HarmfulError(
-            f"{what} cannot go while {prefix} of table {number} is steered into it: "
+            f"{_said(what)} cannot go while {prefix} of table {number} is steered into it: "
             "VPP would point that to whichever policy comes next"
         )
     if bsid in model.bridged:
-        raise HarmfulError(f"{what} cannot go while interface {model.bridged[bsid]} is steered into it")
+        raise HarmfulError(
+            f"{_said(what)} cannot go while interface {model.bridged[bsid]} is steered into it"
+        )
     if bsid in model.policies:
         _exists(model, (model.policies.pop(bsid), True), what)
 
 
 def _steer(model: Model, arguments: Arguments) -> None:
     number, prefix = place = (arguments["table_id"], arguments["prefix"])
-    bsid, what = arguments["bsid_addr"], f"steering of {prefix} in table {number}"
+    bsid, what = arguments["bsid_addr"], ("steering of", prefix, "in table", number)
     _by_sid(arguments, what)
     going = arguments["is_del"]
     # One entry with host bits may stand, from somebody else: it goes as it came.
     is_ip6 = ":" in prefix if going and place in model.steering else _prefix(prefix, what)
     if arguments["traffic_type"] != (6 if is_ip6 else 4):
-        raise HarmfulError(f"{what}: traffic type {arguments['traffic_type']} is not that of the prefix")
+        raise HarmfulError(
+            f"{_said(what)}: traffic type {arguments['traffic_type']} is not that of the prefix"
+        )
     table = (number, is_ip6)
     _exists(model, table, what)
     if not model.tables[table].startswith(MARK):
-        raise HarmfulError(f"{what}: {_words(table)} is not ours")
+        raise HarmfulError(f"{_said(what)}: {_words(table)} is not ours")
     before = model.steering.get(place)
     if prefix.endswith("/0") and not going:
         raise HarmfulError(
-            f"{what}: VPP has an entry for everything itself, so that every other flow is lost"
+            f"{_said(what)}: VPP has an entry for everything itself, so that every other flow is lost"
         )
     if going:
         model.steering.pop(place, None)
@@ -271,38 +279,43 @@ def _steer(model: Model, arguments: Arguments) -> None:
         _canonical(bsid, what)
         if before is None and (found := model.taken.get(place) or ("us" if place in model.routes else "")):
             raise HarmfulError(
-                f"{what}: the prefix is already routed, by {found}; every other packet would be lost"
+                f"{_said(what)}: the prefix is already routed, by {found}; every other packet would be lost"
             )
         model.steering[place] = bsid
-        model.attached.setdefault(bsid, set()).add(place)
+        if bsid in model.attached:
+            model.attached[bsid].add(place)
+        else:
+            model.attached[bsid] = {place}
     if before is not None and (going or before != bsid):
         model.attached[before].discard(place)
+
+
+def _said(what: What) -> str:
+    return what if isinstance(what, str) else " ".join(map(str, what))
 
 
 def _words(table: Table) -> str:
     return f"{'IPv6' if table[1] else 'IPv4'} table {table[0]}"
 
 
-def _canonical(address: str, what: str) -> None:
+def _canonical(address: str, what: What) -> None:
     """Raise for anything but an IPv6 address as dumps write it: else it would never be found again."""
     try:
         text = text6[packed6[address]]
     except (OSError, TypeError, ValueError) as error:
-        raise HarmfulError(f"{what}: {address!r} is no IPv6 address") from error
+        raise HarmfulError(f"{_said(what)}: {address!r} is no IPv6 address") from error
     if text != address:
-        raise HarmfulError(f"{what}: write {text}, not {address}")
+        raise HarmfulError(f"{_said(what)}: write {text}, not {address}")
 
 
-def _prefix(prefix: str, what: str) -> bool:
+def _prefix(prefix: str, what: What) -> bool:
     """Return whether a prefix is of IPv6; VPP would keep one with host bits as a second entry."""
     try:
-        packed = packed_prefix[prefix]
+        is_ip6 = exact_prefix[prefix]
     except (OSError, TypeError, ValueError, struct.error) as error:
-        raise HarmfulError(f"{what}: that is no prefix") from error
-    is_ip6, length = packed[0] == 1, packed[17]
-    number, rest = (packed[1:17], 128 - length) if is_ip6 else (packed[1:5], 32 - length)
-    if rest < 0 or int.from_bytes(number) & ((1 << rest) - 1) or prefix_text[packed] != prefix:
-        raise HarmfulError(f"{what}: that is no prefix without host bits, as dumps write it")
+        raise HarmfulError(f"{_said(what)}: that is no prefix") from error
+    if is_ip6 is None:
+        raise HarmfulError(f"{_said(what)}: that is no prefix without host bits, as dumps write it")
     return is_ip6
 
 
@@ -315,23 +328,23 @@ def _address_text(prefix: str) -> None:
         raise HarmfulError(f"write address {found}, not {prefix}")
 
 
-def _segments(item: Arguments, what: str) -> None:
+def _segments(item: Arguments, what: What) -> None:
     """Raise for a list that VPP would read past the end of, or that would get no traffic."""
     count, sids = item["num_sids"], item["sids"]
     if not 1 <= count <= MOST_SIDS or len(sids) != MOST_SIDS:
-        raise HarmfulError(f"{what}: a segment list holds 1 to {MOST_SIDS} SIDs, and not {count}")
+        raise HarmfulError(f"{_said(what)}: a segment list holds 1 to {MOST_SIDS} SIDs, and not {count}")
     if not 1 <= item["weight"] < NONE:
-        raise HarmfulError(f"{what}: weight {item['weight']} of a segment list is not positive")
+        raise HarmfulError(f"{_said(what)}: weight {item['weight']} of a segment list is not positive")
     for sid in sids[:count]:
         if sid == "::":
-            raise HarmfulError(f"{what}: :: is no SID")
+            raise HarmfulError(f"{_said(what)}: :: is no SID")
         _canonical(sid, "a segment list")
 
 
-def _by_sid(arguments: Arguments, what: str) -> None:
+def _by_sid(arguments: Arguments, what: What) -> None:
     """Raise where a policy is named by its place in VPP's pool, which may be another one by now."""
     if arguments["sr_policy_index"] != NONE:
-        raise HarmfulError(f"{what}: a policy is named by its binding SID only")
+        raise HarmfulError(f"{_said(what)}: a policy is named by its binding SID only")
 
 
 _CHECKS: Final[Mapping[str, Callable[[Model, Arguments], None]]] = {

@@ -44,27 +44,22 @@ class Ready:
     @property
     def opening(self) -> tuple[Resource, ...]:
         """Interfaces that VPP has to take first."""
-        return tuple(
-            action.after
-            for action in self.left
-            if action.after is not None
-            and action.key.type == "interface"
-            and action.key.name not in self.site.interfaces
-        )
+        new = [one.after for one in self.left if one.key.type == "interface" and one.after is not None]
+        return tuple([one for one in new if one.key.name not in self.site.interfaces])
 
 
 def wanted(actions: Iterable[Action]) -> frozenset[str]:
     """Return what of the large dumps has to be read for some actions: policies, steering."""
     found: set[str] = set()
-    for action in actions:
-        match action.key.type:
+    for kind, new in {(action.key.type, action.before is None) for action in actions}:
+        match kind:
             case "steering" | "route":
                 found.add("steering")
-            case "policy" if action.before is None:
+            case "policy" if new:
                 found.add("policy")
             case "policy" | "encap":
                 found |= {"policy", "steering"}
-            case "table" if action.before is not None:
+            case "table" if not new:
                 found |= {"policy", "steering"}
     return frozenset(found)
 
@@ -81,18 +76,21 @@ def as_it_is(action: Action, known: Known) -> Action:
 
 def stands(action: Action, known: Known) -> bool:
     """Say whether an object is as the action makes it."""
-    now, after = _now(action.key, known), action.after
-    return now is None if after is None else now == after.spec
+    found, after = known.get(action.key[2:]), action.after
+    if found is None or not found.ours:
+        return after is None
+    return after is not None and found.spec == after.spec
 
 
 def unfit(action: Action, known: Known, seen: Seen) -> str:
-    """Return why an action cannot be done, as far as it is about its own object; empty where it can."""
-    if stands(action, known):
-        return ""
+    """Return why what is not done yet cannot be, as far as it is about its own object; empty where it can."""
     key, before, found = action.key, action.before, known.get(action.key[2:])
-    if action.after is not None and found is not None and not found.ours and not _adopted(key, seen):
+    if found is None:
+        return "" if before is None else f"{key} {MOVED}"
+    if action.after is not None and not found.ours and not _adopted(key, seen):
         return f"{key} exists and is not ours"
-    return "" if _now(key, known) == (before.spec if before else None) else f"{key} {MOVED}"
+    now = found.spec if found.ours else None
+    return "" if now == (before.spec if before else None) else f"{key} {MOVED}"
 
 
 def unsayable(action: Action, seen: Seen) -> str:
@@ -101,7 +99,7 @@ def unsayable(action: Action, seen: Seen) -> str:
     if action.after is None:
         return ""
     try:
-        list(creation(action.after, _imagined(Site(_indexes(seen)), (action.after,))))
+        creation(action.after, _imagined(Site(_indexes(seen)), (action.after,)))
     except KeyError as error:
         missing = action.after.spec.get("interface")
         return f"{key}: there is no interface {missing}" if missing else f"{key}: {error} is not known"
@@ -112,9 +110,14 @@ def unsayable(action: Action, seen: Seen) -> str:
 
 def places(actions: Iterable[Action]) -> tuple[list[Place], set[Table]]:
     """Return the prefixes of new routes, and the tables that prefixes are newly steered in."""
-    made = [action.after for action in actions if action.before is None and action.after is not None]
-    routes = [(one.spec["table"], one.spec["prefix"]) for one in made if one.key.type == "route"]
-    tables = {(one.spec["table"], one.spec["family"] == "ipv6") for one in made if one.key.type == "steering"}
+    routes, tables = [], set()
+    for action in actions:
+        kind, after = action.key.type, action.after
+        if action.before is None and after is not None:
+            if kind == "route":
+                routes.append((after.spec["table"], after.spec["prefix"]))
+            elif kind == "steering":
+                tables.add((after.spec["table"], after.spec["family"] == "ipv6"))
     return routes, tables
 
 
@@ -169,12 +172,6 @@ def pairs(actions: Iterable[Action]) -> list[Pair]:
 def site_of(seen: Seen) -> Site:
     """Return what this VPP calls things."""
     return Site(_indexes(seen), seen.source)
-
-
-def _now(key: Key, known: Known) -> Mapping[str, object] | None:
-    """Return the spec that an object of ours has now; its key is what it is found by."""
-    found = known.get(key[2:])
-    return found.spec if found is not None and found.ours else None
 
 
 def _adopted(key: Key, seen: Seen) -> bool:

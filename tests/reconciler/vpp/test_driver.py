@@ -30,6 +30,8 @@ class Script:
         self.holds = holds
         self.instance = "1-1"
         self.sent: list[Operation] = []
+        self.shown: list[str] = []
+        """Messages that the guard saw as they left."""
         self.asked: list[str] = []
         self.connected = 0
         self.answers: Callable[[Operation], Reply | None] = lambda _: None
@@ -52,10 +54,13 @@ class Script:
     def knows(self, message: str) -> bool:
         return message not in self.missing
 
-    def send(self, operations: Iterable[Operation]) -> list[Reply]:
+    def send(self, operations: Iterable[Operation], *, shown: bool = False) -> list[Reply]:
         replies = []
         for operation in operations:
-            self.check(operation)
+            if not shown:
+                self.check(operation)
+                if operation.message not in ("sw_interface_get_table", "ip_route_lookup_v2"):
+                    self.shown.append(operation.message)
             self._live(operation.message)
             replies.append(self.answers(operation) or self._answer(operation))
         return replies
@@ -334,6 +339,56 @@ def test_the_guard_has_the_last_word_and_names_the_object(vpp: Vpp, script: Scri
         vpp.commit(batch)
     assert [key.name for key in raised.value.refused] == ["5 10.64.9.0/24"]
     assert names(script) == ["sr_policy_add"]
+
+
+PAIR = (policy("cafe:1::9"), steering("10.64.9.0/24", "cafe:1::9"))
+
+
+def test_what_was_rehearsed_is_sent_as_it_was_where_nothing_has_changed(vpp: Vpp, script: Script) -> None:
+    commit(vpp, *((None, one) for one in PAIR))
+    assert names(script) == ["sr_policy_add", "sr_steering_add_del"]
+    assert not script.shown
+
+
+def test_where_tables_have_changed_since_every_message_is_checked_as_it_leaves(
+    vpp: Vpp, script: Script
+) -> None:
+    batch = vpp.stage([action(None, one) for one in PAIR])
+    script.holds = seen(tables={**script.holds.tables, (77, False): "another one"})
+    vpp.commit(batch)
+    assert script.shown == names(script) == ["sr_policy_add", "sr_steering_add_del"]
+
+
+def test_where_lists_have_changed_since_every_message_is_checked_as_it_leaves(
+    vpp: Vpp, script: Script
+) -> None:
+    script.lists = [
+        {"bsid": "cafe:1::1", "sid_lists": ({"sl_index": 4, "weight": 1, "sids": ("fcdd:2::4",)},)}
+    ]
+    before = policy("cafe:1::1")
+    after = policy("cafe:1::1", "fcdd:2::5")
+    batch = vpp.stage([action(before, after)])
+    script.lists = [
+        {"bsid": "cafe:1::1", "sid_lists": ({"sl_index": 6, "weight": 1, "sids": ("fcdd:2::4",)},)}
+    ]
+    with pytest.raises(PermanentError, match="4 is no list of it"):
+        vpp.commit(batch)
+    assert script.shown == names(script) == ["sr_policy_mod"], "the new list, and not the end of another one"
+
+
+def test_after_a_no_every_message_is_checked_as_it_leaves(vpp: Vpp, script: Script) -> None:
+    script.answers = lambda one: Reply(-12) if one.message == "sr_policy_add" else None
+    outcomes = commit(vpp, *((None, one) for one in PAIR))
+    assert "taken" in outcomes["cafe:1::9"].message
+    assert script.shown == ["sr_steering_add_del"]
+
+
+def test_what_was_staged_before_another_commit_is_checked_as_it_leaves(vpp: Vpp, script: Script) -> None:
+    batch = vpp.stage([action(None, one) for one in PAIR])
+    vpp.commit(batch)
+    assert not script.shown
+    vpp.commit(batch)
+    assert script.shown == ["sr_policy_add", "sr_steering_add_del"]
 
 
 def test_up_and_down_in_one_batch_go_in_a_safe_order(vpp: Vpp, script: Script) -> None:
