@@ -300,8 +300,8 @@ def test_what_the_check_refuses_is_not_sent_nor_anything_after_it(path: Path) ->
             raise _HarmfulError
 
     def script(peer: Peer) -> None:
-        while True:
-            seen.append(peer.answer()["hop_limit"])
+        while (limit := peer.answer().get("hop_limit")) is not None:  # until the client says goodbye
+            seen.append(limit)
 
     with connected(path, script, check=check, window=4) as client:
         with pytest.raises(_HarmfulError):
