@@ -55,6 +55,9 @@ def measure(folder: Path, runs: int) -> None:
         line(
             f"{name} / packed beforehand", f"{statistics.median(below):.0%}", "", "", bars[1], _spread(below)
         )
+    cpu = [turn["async"]["cpu"] / turn["apply"]["cpu"] for turn in turns]
+    words = f"in CPU seconds, {min(cpu):.2f} to {max(cpu):.2f}"
+    line("… sent and read back / vpp_papi_async", f"{statistics.median(cpu):.2f} ×", "", "", "≥ 1.5 ×", words)
     _row("… observe of the same", [turn["apply"]["observe"] for turn in turns], "≤ 1.5 CPU-s", "")
     made = f"{sum(turn['apply']['written'] for turn in turns):.0f} actions"
     _row("… observe, plan, apply: no change", [turn["apply"]["resync"] for turn in turns], "0 actions", made)
