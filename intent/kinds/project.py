@@ -186,6 +186,12 @@ spec:
             field, _ = PLACES[self.targets[same[0]].type]
             hint = "each would take away what the other brings; make them one, or give each its own place"
             raise wrong(f"two targets are {same[1]}", hint, "targets", same[0], field)
+        for index, target in enumerate(self.targets):
+            for before in self.targets[:index]:
+                if _share(target, before):
+                    words = f"targets {before.name!r} and {target.name!r} write the same NodeOverlay objects"
+                    hint = "name other clusters, or another namespace"
+                    raise wrong(words, hint, "targets", index, "clusters")
         paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
         for index, path in enumerate(paths):
             for other in filter(None, paths[:index] if path else ()):
@@ -213,3 +219,10 @@ spec:
             if patterns and (text == "." or any("**" in step != "**" for step in steps)):
                 raise wrong(f"{text!r} is not a pattern of files", "write for example intent/**/*.yaml", *at)
         return self
+
+
+def _share(one: Target, other: Target) -> bool:
+    """Say whether two targets write NodeOverlay objects of one cluster to one place."""
+    places = [(item.type, item.kubeconfig, item.context, item.namespace) for item in (one, other)]
+    apart = bool(one.clusters and other.clusters) and not set(one.clusters) & set(other.clusters)
+    return one.type == "overlay" and places[0] == places[1] and not apart

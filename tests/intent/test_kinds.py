@@ -239,6 +239,11 @@ RULES = [
         "targets: [{name: a, type: linux, node: a}, {name: b, type: linux, node: b}]",
         "two targets are the kernel of this machine",
     ),
+    (
+        "Project",
+        "targets: [{name: a, type: overlay}, {name: b, type: overlay, clusters: [east]}]",
+        "targets 'a' and 'b' write the same NodeOverlay objects",
+    ),
     ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
     (
         "Project",

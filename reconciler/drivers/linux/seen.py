@@ -200,7 +200,11 @@ def _route(seen: Seen, row: Mapping[str, Any], bsids: Mapping[int, str]) -> None
 
 def _add(seen: Seen, kind: str, name: str, spec: dict[str, Any]) -> None:
     key = seen.key(kind, name)
-    seen.resources[key] = Resource(key, spec)
+    tables = {spec.get(field) for field in ("table", "lookup")}
+    needs = [vrf for number in tables if (vrf := seen.key("vrf", str(number))) in seen.resources]
+    if spec.get("bsid") and kind == "steering":
+        needs.append(seen.key("policy", spec["bsid"]))
+    seen.resources[key] = Resource(key, spec, needs=tuple(sorted(needs)))
 
 
 def _name(row: Mapping[str, Any]) -> str:

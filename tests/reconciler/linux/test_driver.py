@@ -81,6 +81,12 @@ def test_a_slice_is_applied_and_nothing_is_left_to_do(node: Node) -> None:
     assert plan({"t": ALL}, {"t": seen}, RULES).actions == ()
 
 
+def test_what_is_observed_says_what_it_stands_on(node: Node) -> None:
+    """So that an object does not go while what needs it could not be taken away."""
+    node.become(*ALL)
+    assert POLICY.key in node.driver.observe().resources[STEERING.key].needs
+
+
 def test_everything_goes_and_no_nexthop_stays(node: Node) -> None:
     node.become(*ALL)
     assert node.nexthops() == 3
