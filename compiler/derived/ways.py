@@ -150,14 +150,15 @@ def endpoint_origins(intent: Intent, server: Server, zone: str, resolved: Resolv
         Origin("", intent, ("spec", "steer", "networks") if zone else ("spec", "steer")),
         *(site(server, "chosen as endpoint") if ends.sites else ()),
         *labels(server, ends.nodes, "chosen as endpoint"),
+        # Without a valid candidate the default path is taken, and steering has another BSID.
+        Origin("", intent, ("spec", "candidatePaths"), "the best usable candidate"),
         *(_decides(intent, server, resolved) if computed else ()),
         *usable(resolved)[intent.name],
     )
 
 
 def _decides(intent: Intent, server: Server, resolved: Resolved) -> Iterator[Origin]:
-    """Yield what can leave a policy without a path, beside the underlay: then the default one is taken."""
-    yield Origin("", intent, ("spec", "candidatePaths"), "the best usable candidate")
+    """Yield what can leave a computed policy without a path, beside its candidates and the underlay."""
     yield access_of(server, resolved, "where the path ends")._replace(field="")
     for name in references(intent):
         for part in ("headends", "endpoints", "candidatePaths"):
