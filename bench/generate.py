@@ -9,6 +9,23 @@ from typing import Final
 
 HEAD: Final = "apiVersion: intentc.dev/v1alpha1\n"
 _NODES: Final = 8
+_BIG: Final = """kind: Cluster
+metadata:
+  name: big
+spec:
+  nodes:
+    matchLabels:
+      cluster: big
+  dataplane: vpp
+  controlPlane: kubernetes
+  podCidrs:
+    ipv4: 10.0.0.0/14
+    ipv6: fd64::/48
+  srv6:
+    localsids: fcdd:1::/48
+    policies: cafe:1::/112
+"""
+"""The cluster of all nodes of a mesh."""
 
 
 def write(root: Path, files: dict[str, Iterator[str]], project: str = "") -> None:
@@ -156,22 +173,7 @@ spec:
     interface: eth0
     nextHop: fd11::ffff
 """
-    yield """kind: Cluster
-metadata:
-  name: big
-spec:
-  nodes:
-    matchLabels:
-      cluster: big
-  dataplane: vpp
-  controlPlane: kubernetes
-  podCidrs:
-    ipv4: 10.0.0.0/14
-    ipv6: fd64::/48
-  srv6:
-    localsids: fcdd:1::/48
-    policies: cafe:1::/112
-"""
+    yield _BIG
 
 
 def paths(root: Path, routers: int, nodes: int) -> None:
@@ -209,22 +211,7 @@ spec:
     interface: eth0
     nextHop: fd11::ffff
 """
-    yield """kind: Cluster
-metadata:
-  name: big
-spec:
-  nodes:
-    matchLabels:
-      cluster: big
-  dataplane: vpp
-  controlPlane: kubernetes
-  podCidrs:
-    ipv4: 10.0.0.0/14
-    ipv6: fd64::/48
-  srv6:
-    localsids: fcdd:1::/48
-    policies: cafe:1::/112
-"""
+    yield _BIG
     everyone = "{clusters: [big]}"
     for name, family, constraints in (
         ("fast", "ipv4", "{}"),
