@@ -12,10 +12,9 @@ changes nothing more.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -33,7 +32,7 @@ from reconciler.drivers.base import (
     TransientError,
     state_of,
 )
-from reconciler.drivers.fence import Fence, sync, write
+from reconciler.drivers.fence import Fence, classified, sync, write
 from reconciler.drivers.layout import MARK_BYTES, Damaged, decode, encode, is_ours, path_of
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
@@ -41,9 +40,6 @@ from renderers.resource import Key, Resource
 if TYPE_CHECKING:
     from reconciler.secrets import Vault
 
-_PASSING: Final = frozenset(
-    {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ESTALE}
-)
 _NAMED: Final = 3
 """So many damaged files are named in one message."""
 _TRIES: Final = 3
@@ -99,17 +95,15 @@ class Directory:
 
     def lease(self) -> Lease | None:
         """Return the lease that lies in the tree."""
-        with _classified():
-            return self.fence.lease()
+        return self.fence.lease()
 
     def swap_lease(self, expected: Lease | None, new: Lease) -> bool:
         """Put a lease in the place of the expected one."""
-        with _classified():
-            return self.fence.swap(expected, new)
+        return self.fence.swap(expected, new)
 
     def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
         """Write the new content of every file that changes beside the tree."""
-        with _classified():
+        with classified():
             self.fence.check(token)
             self.fence.sweep(token)  # before anything is read, for a takeover may have broken down before it
             files = self._contents(actions)
@@ -124,11 +118,11 @@ class Directory:
         touched = waiting.keys() | {path for path, file in staged.files.items() if file.raw is not None}
         failed: dict[str, str] = {}
         try:
-            with _classified():
+            with classified():
                 self.fence.check(staged.token)
             for path, file in sorted(waiting.items(), key=lambda item: item[1].raw is None):
                 try:
-                    with _classified():
+                    with classified():
                         self._move(path, file, staged.token)
                 except Superseded:
                     raise
@@ -138,7 +132,7 @@ class Directory:
             with suppress(OSError):
                 self._tidy(touched, staged.token)
             raise
-        with _classified():
+        with classified():
             self._tidy(touched, staged.token)
         return tuple(_outcome(action, failed) for action in batch.actions)
 
@@ -146,7 +140,7 @@ class Directory:
         """Read the files of the batch again."""
         staged: _Staged = batch.prepared
         found: dict[Key, Resource] = {}
-        with _classified():
+        with classified():
             for path, file in staged.files.items():
                 with suppress(Damaged, FileNotFoundError, NotADirectoryError):
                     raw = self._read(path)
@@ -343,13 +337,3 @@ def _files(root: Path, damage: list[str]) -> Iterator[str]:
             continue
         except OSError as error:
             damage.append(str(error))
-
-
-@contextmanager
-def _classified() -> Iterator[None]:
-    """Tell what the file system refuses for now from what it refuses for good."""
-    try:
-        yield
-    except OSError as error:
-        kind = TransientError if error.errno in _PASSING else PermanentError
-        raise kind(str(error)) from error

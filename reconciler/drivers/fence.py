@@ -12,12 +12,13 @@ Invariant: no lock is held, so an applier that sleeps or hangs at any point keep
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from stat import S_ISDIR
@@ -31,16 +32,30 @@ _NAME: Final = re.compile(r"(lease|staged|new|swept)-([0-9]{1,18})(-.*)?")
 _LARGEST: Final = 4096
 """So many bytes of a lease are read."""
 _TRIES: Final = 10
+_PASSING: Final = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ESTALE}
+)
+
+
+@contextmanager
+def classified() -> Iterator[None]:
+    """Tell what the file system refuses for now from what it refuses for good."""
+    try:
+        yield
+    except OSError as error:
+        kind = TransientError if error.errno in _PASSING else PermanentError
+        raise kind(str(error)) from error
 
 
 class Fence:
-    """Keeps a tree for one writer."""
+    """Keeps a tree for one writer; what the file system refuses is told as a DriverError."""
 
     def __init__(self, root: Path) -> None:
         """Take a tree; nothing is made before somebody takes it, or writes to it."""
         self.root = root
         self.folder = f"{root}/{_FOLDER}"
 
+    @classified()
     def lease(self) -> Lease | None:
         """Return the lease that counts; one that cannot be read is nobody's."""
         for _ in range(_TRIES):
@@ -51,6 +66,7 @@ class Fence:
                 return _read(f"{self.folder}/lease-{token}", token)
         raise TransientError(f"many want to change {self.root} at the same time")
 
+    @classified()
     def swap(self, expected: Lease | None, new: Lease) -> bool:
         """Put a lease in the place of the expected one; False where another one is there."""
         self._make()
@@ -87,6 +103,7 @@ class Fence:
             return False
         return True
 
+    @classified()
     def check(self, token: int) -> None:
         """Raise Superseded where a token is not the one that counts."""
         current = self._current()

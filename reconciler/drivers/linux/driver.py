@@ -6,9 +6,7 @@ kernel has no transactions: each object succeeds or fails alone, and the same ba
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,7 +19,6 @@ from reconciler.drivers.base import (
     Outcome,
     PermanentError,
     State,
-    TransientError,
 )
 from reconciler.drivers.fence import Fence
 from reconciler.drivers.linux.commands import ORDER, Draft, NotThere, delete, leftovers, mark
@@ -87,18 +84,15 @@ class Linux:
 
     def lease(self) -> Lease | None:
         """Return the lease that lies on this machine; it goes with a restart, like everything else."""
-        with _classified():
-            return self.fence.lease()
+        return self.fence.lease()
 
     def swap_lease(self, expected: Lease | None, new: Lease) -> bool:
         """Put a lease in the place of the expected one."""
-        with _classified():
-            return self.fence.swap(expected, new)
+        return self.fence.swap(expected, new)
 
     def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
         """Compare with what is there, and find out whether the kernel can do it."""
-        with _classified():
-            self.fence.check(token)
+        self.fence.check(token)
         seen = look(self.ip, _scope(actions), everything=True)
         refused: dict[Key, str] = {}
         for action in actions:
@@ -110,8 +104,7 @@ class Linux:
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Make and change what shall be, in the order of need; then take away what shall not, in reverse."""
-        with _classified():
-            self.fence.check(batch.prepared)
+        self.fence.check(batch.prepared)
         seen = look(self.ip, _scope(batch.actions), everything=True)
         states = [_state(action, seen) for action in batch.actions]
         work = _Work(failed={index: MOVED for index, state in enumerate(states) if state == "moved"})
@@ -227,16 +220,3 @@ def _place(resource: Resource) -> tuple[str, str]:
     if kind == "policy":
         return "route", f"{NUMBER} {spec['bsid']}/128"
     return "route", resource.key.name
-
-
-_PASSING: Final = frozenset({errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOSPC})
-
-
-@contextmanager
-def _classified() -> Iterator[None]:
-    """Tell what the file system of the lease refuses for now from what it refuses for good."""
-    try:
-        yield
-    except OSError as error:
-        kind = TransientError if error.errno in _PASSING else PermanentError
-        raise kind(str(error)) from error
