@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from reconciler.apply import Result, apply
-from reconciler.drivers.vpp.driver import PRIORITY, Vpp
+from reconciler.drivers.vpp.driver import Vpp
+from reconciler.drivers.vpp.writing import PRIORITY
 from reconciler.plan import Plan, plan
 from reconciler.retry import Retry
 from renderers import RULES

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -18,7 +16,6 @@ from reconciler.drivers.base import Batch, Lease, Observation, Outcome, Permanen
 from reconciler.drivers.fence import Fence
 from reconciler.drivers.vpp.client import Client
 from reconciler.drivers.vpp.dumps import (
-    SOURCE,
     Seen,
     Table,
     read,
@@ -28,17 +25,15 @@ from reconciler.drivers.vpp.dumps import (
     read_tables,
     read_taken,
 )
-from reconciler.drivers.vpp.guard import HarmfulError, check
+from reconciler.drivers.vpp.guard import check
 from reconciler.drivers.vpp.model import Model
 from reconciler.drivers.vpp.observe import objects, resources
-from reconciler.drivers.vpp.retvals import meaning
 from reconciler.drivers.vpp.staging import (
     Known,
     Ready,
     as_it_is,
     going,
     held,
-    pairs,
     places,
     rehearsed,
     site_of,
@@ -47,11 +42,11 @@ from reconciler.drivers.vpp.staging import (
     unsayable,
     wanted,
 )
+from reconciler.drivers.vpp.writing import EVERYTHING, Writing
 from reconciler.plan import Action
 from renderers.resource import Key
 from renderers.vpp import FAMILY
-from renderers.vpp_messages import MARK, ORDER, Operation, Site, creation, opening, removal
-from renderers.vpp_transition import Step, steps
+from renderers.vpp_messages import MARK, ORDER, Operation
 
 if TYPE_CHECKING:
     from reconciler.secrets import Vault
@@ -64,9 +59,6 @@ MESSAGES: Final = (
     *("sw_interface_set_table", "sw_interface_tag_add_del"),
 )
 """What a VPP must understand, beside what the client needs itself."""
-PRIORITY: Final = 0x70
-"""Of our routes: behind interfaces and SRv6, before those of anybody who uses the API or the command line."""
-_ALL: Final = frozenset({"policy", "steering"})
 
 
 class Vpp:
@@ -103,7 +95,7 @@ class Vpp:
     def observe(self) -> Observation:
         """Return what is ours."""
         self._begun = ("", ())
-        seen = self._asked(lambda: read(self._client, _ALL))
+        seen = self._asked(lambda: read(self._client, EVERYTHING))
         return Observation(resources(seen, self._scope), keeps_protection=False)
 
     def lease(self) -> Lease | None:
@@ -123,7 +115,7 @@ class Vpp:
     def _staged(self, actions: Sequence[Action]) -> Batch:
         run, half_done = self._begun
         begun = {one.key for one in half_done} if run == self._client.instance else set()
-        seen = read(self._client, _ALL if begun else wanted(actions))
+        seen = read(self._client, EVERYTHING if begun else wanted(actions))
         known = objects(seen)
         refused: dict[Key, str] = {}
         todo = [as_it_is(one, known) if one.key in begun else one for one in actions] if begun else actions
@@ -142,17 +134,22 @@ class Vpp:
             else:
                 left.append(action)
         ready = self._ready(seen, known, tuple(left))
-        try:
-            ready, harmful = rehearsed(ready)
-        except (LookupError, TypeError, ValueError):
-            harmful = {one.key: why for one in left if (why := unsayable(one, seen))}
-            if not harmful:
-                raise
-        refused |= harmful
+        if not ready.only_new:
+            ready, harmful = self._rehearsed(ready)
+            refused |= harmful
         if refused:
             raise PermanentError("; ".join(refused.values()), refused)
         self._fresh = ready
         return Batch(tuple(actions), ready)
+
+    def _rehearsed(self, ready: Ready) -> tuple[Ready, dict[Key, str]]:
+        try:
+            return rehearsed(ready)
+        except (LookupError, TypeError, ValueError):
+            refused = {one.key: why for one in ready.left if (why := unsayable(one, ready.site))}
+            if not refused:
+                raise
+            return ready, refused
 
     def commit(self, batch: Batch) -> tuple[Outcome, ...]:
         """Send what is left to do, in a safe order; what VPP refuses fails by itself."""
@@ -166,7 +163,7 @@ class Vpp:
                 self._model = ready.model
                 as_rehearsed = self._looked_again(client, ready, fresh=fresh)
                 self._begun = (ready.instance, ready.left)
-                _Writing(client, self._model, ready, failed, shown=as_rehearsed).run()
+                Writing(client, self._model, ready, failed, shown=as_rehearsed).run()
                 self._begun = ("", ())
         if not failed:
             return tuple([Outcome(action, "done") for action in batch.actions])
@@ -184,7 +181,7 @@ class Vpp:
         """
         model = self._model
         if not fresh:
-            model.learn(read(client, _ALL))
+            model.learn(read(client, EVERYTHING))
         before = model.tables, model.lists
         model.tables = read_tables(client)
         if any(map(_names_lists, ready.left)):
@@ -255,122 +252,8 @@ class Vpp:
             return question()
 
 
-def _sort(step: Step) -> tuple[object, ...]:
-    """Return what messages have in common that are sent without waiting for each other's answers.
-
-    A route that makes room for steering must be gone: VPP would lay both over each other, and say nothing.
-    """
-    alone = step.operation.message if step.key.type == "steering" else ""
-    return step.key.type, step.going, alone
-
-
 def _names_lists(action: Action) -> bool:
     """Say whether an action deletes or reweighs segment lists that stand."""
     return action.key.type == "encap" or (
         action.key.type == "policy" and action.before is not None and action.after is not None
     )
-
-
-class _Writing:
-    """One commit while it is under way."""
-
-    def __init__(
-        self, client: Client, model: Model, ready: Ready, failed: dict[Key, str], *, shown: bool
-    ) -> None:
-        self.client = client
-        self.model = model
-        self.ready = ready
-        self.failed = failed
-        """Why objects could not be brought to what they shall be."""
-        self.shown = shown
-        """Whether the steps are those that were rehearsed on the model as it is; not once VPP says no."""
-        self.careful = False
-        """Whether VPP said no to something since it was read: the rest may rest on what is not there."""
-
-    def run(self) -> None:
-        """Send everything, sort by sort, and read every answer before the next sort."""
-        site = self.opened(replace(self.ready.site, source=self.source()))
-        left = [action for action in self.ready.left if action.key not in self.failed]
-        todo: Iterable[Step] = self.ready.steps or steps(pairs(left), site, self.ready.held)
-        for _, group in groupby(todo, key=_sort):
-            self.send(step for step in group if not self.failed or step.key not in self.failed)
-
-    def source(self) -> int:
-        """Return our FIB source; VPP would add it once more under the same name, so it is added once."""
-        if self.model.source:
-            return self.model.source
-        said = {"priority": PRIORITY, "id": 0, "name": SOURCE}
-        (reply,) = self.client.send([Operation("fib_source_add", {"src": said})])
-        self.model.source = reply.fields["id"]
-        if reply.retval or not self.model.source:
-            raise PermanentError("VPP takes no more FIB sources, so our routes could not be told from others")
-        return self.model.source
-
-    def opened(self, site: Site) -> Site:
-        """Have VPP take new interfaces, and return the site with them."""
-        new = self.ready.opening
-        if new and not self.client.knows(opening(new[0]).message):
-            why = "VPP has not loaded its plugin af_packet, which takes interfaces of the host"
-            raise PermanentError(why, {resource.key: why for resource in new})
-        requests = [opening(resource) for resource in new]
-        indexes = dict(site.interfaces)
-        for resource, request, reply in zip(new, requests, self.client.send(requests), strict=True):
-            name = resource.key.name
-            if why := meaning(request, reply.retval):
-                self.failed[resource.key] = why
-                for action in self.ready.left:
-                    if action.resource.spec.get("interface") == name:
-                        self.failed[action.key] = f"interface {name} is not there: {why}"
-            else:
-                indexes[name] = reply.fields["sw_if_index"]
-                self.model.opened(name, indexes[name])
-                self.revive(name, replace(site, interfaces=indexes))
-        return replace(site, interfaces=indexes)
-
-    def revive(self, name: str, site: Site) -> None:
-        """Make routes anew over an interface that has come back with the index that it had.
-
-        VPP shows them as they were, and drops what they get, until the last one with that next hop has gone.
-        """
-        over = f"interface {site.interfaces[name]}"
-        ways = [one for one in self.ready.held.ways.values() if one.spec.get("interface") == over]
-        anew = [replace(one, spec={**one.spec, "interface": name}) for one in ways]
-        several = [(one.key, operation, True) for one in anew for operation in removal(one, site)]
-        several += [(one.key, operation, False) for one in anew for operation in creation(one, site)]
-        self.send([Step(*one) for one in several])
-
-    def send(self, group: Iterable[Step]) -> None:
-        """Send messages of one sort, and take note of those that VPP said no to."""
-        if self.careful:
-            group = self.safe(list(group))
-        sent: list[Step] = []
-
-        def counted() -> Iterator[Operation]:
-            for step in group:
-                sent.append(step)
-                yield step.operation
-
-        try:
-            replies = self.client.send(counted(), shown=self.shown)
-        except HarmfulError as error:
-            raise PermanentError(str(error), {sent[-1].key: str(error)}) from error
-        for step, reply in zip(sent, replies, strict=True):
-            if reply.retval and (why := meaning(step.operation, reply.retval)):
-                self.failed.setdefault(step.key, why)
-                self.careful = True
-
-    def safe(self, group: Sequence[Step]) -> list[Step]:
-        """Return what may still be sent now that something before it was not done, by a model made anew."""
-        self.shown = False
-        self.model.learn(read(self.client, _ALL))
-        # Nobody took note of the lists that went by messages which were not shown.
-        if self.model.lists or any(step.operation.message == "sr_policy_mod" for step in group):
-            self.model.learn_lists(read_lists(self.client))
-        self.careful = False
-        model = self.model.copied()
-        for step in group:
-            try:
-                check(model, step.operation)
-            except HarmfulError as error:
-                self.failed.setdefault(step.key, str(error))
-        return [step for step in group if step.key not in self.failed]

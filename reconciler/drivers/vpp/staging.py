@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from reconciler.drivers.base import MOVED
 from reconciler.drivers.vpp.dumps import Seen, Table
@@ -25,6 +26,8 @@ _UNKNOWN = 1 << 30
 """Stands for the index of an interface that VPP has not taken yet, and above for those of others."""
 _NO_SOURCE = 255
 """Stands for our FIB source until VPP has it."""
+_FREE: Final = frozenset({"localsid", "policy", "steering"})
+"""Types whose making touches no other object, but for steering over a route of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class Ready:
     """What has to be done yet, in the order of the batch."""
     steps: tuple[Step, ...] = field(default=(), repr=False)
     """How, as far as it is known before VPP has taken new interfaces."""
+
+    @property
+    def only_new(self) -> bool:
+        """Whether nothing that stands is touched: a no halfway then loses nothing."""
+        return all(
+            action.before is None
+            and action.key.type in _FREE
+            and ("route", action.key.name) not in self.held.ways
+            for action in self.left
+        )
 
     @property
     def opening(self) -> tuple[Resource, ...]:
@@ -93,13 +106,13 @@ def unfit(action: Action, known: Known, seen: Seen) -> str:
     return "" if now == (before.spec if before else None) else f"{key} {MOVED}"
 
 
-def unsayable(action: Action, seen: Seen) -> str:
+def unsayable(action: Action, site: Site) -> str:
     """Return why an object cannot be put into messages; empty where it can."""
     key = action.key
     if action.after is None:
         return ""
     try:
-        creation(action.after, _imagined(Site(_indexes(seen)), (action.after,)))
+        creation(action.after, _imagined(site, (action.after,)))
     except KeyError as error:
         missing = action.after.spec.get("interface")
         return f"{key}: there is no interface {missing}" if missing else f"{key}: {error} is not known"

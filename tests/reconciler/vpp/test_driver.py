@@ -11,9 +11,11 @@ import pytest
 
 from reconciler.drivers.base import Batch, Lease, Outcome, PermanentError, TransientError
 from reconciler.drivers.vpp import driver as module
+from reconciler.drivers.vpp import writing
 from reconciler.drivers.vpp.client import Reply
 from reconciler.drivers.vpp.driver import Vpp
 from reconciler.drivers.vpp.dumps import Seen
+from reconciler.drivers.vpp.model import Model
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.rules import Impact
@@ -331,21 +333,24 @@ def test_harm_is_seen_before_anything_is_sent(vpp: Vpp, script: Script) -> None:
 
 
 def test_the_guard_has_the_last_word_and_names_the_object(vpp: Vpp, script: Script) -> None:
-    actions = [action(None, policy("cafe:1::9")), action(None, steering("10.64.9.0/24", "cafe:1::9"))]
-    batch = vpp.stage(actions)
+    batch = vpp.stage([action(*pair) for pair in MOVED])
     # The table goes between staging and commit: what would end VPP is not sent.
     script.holds = seen(tables={(0, True): "", (5, True): "intentc/pods"})
     with pytest.raises(PermanentError, match="there is no IPv4 table 5") as raised:
         vpp.commit(batch)
-    assert [key.name for key in raised.value.refused] == ["5 10.64.9.0/24"]
+    assert [key.name for key in raised.value.refused] == ["5 10.64.1.0/24"]
     assert names(script) == ["sr_policy_add"]
 
 
-PAIR = (policy("cafe:1::9"), steering("10.64.9.0/24", "cafe:1::9"))
+MOVED = (
+    (None, policy("cafe:1::9")),
+    (steering("10.64.1.0/24", "cafe:1::1"), steering("10.64.1.0/24", "cafe:1::9")),
+)
+NEW = ((None, policy("cafe:1::9")), (None, steering("10.64.9.0/24", "cafe:1::9")))
 
 
 def test_what_was_rehearsed_is_sent_as_it_was_where_nothing_has_changed(vpp: Vpp, script: Script) -> None:
-    commit(vpp, *((None, one) for one in PAIR))
+    commit(vpp, *MOVED)
     assert names(script) == ["sr_policy_add", "sr_steering_add_del"]
     assert not script.shown
 
@@ -353,10 +358,70 @@ def test_what_was_rehearsed_is_sent_as_it_was_where_nothing_has_changed(vpp: Vpp
 def test_where_tables_have_changed_since_every_message_is_checked_as_it_leaves(
     vpp: Vpp, script: Script
 ) -> None:
-    batch = vpp.stage([action(None, one) for one in PAIR])
+    batch = vpp.stage([action(*pair) for pair in MOVED])
     script.holds = seen(tables={**script.holds.tables, (77, False): "another one"})
     vpp.commit(batch)
     assert script.shown == names(script) == ["sr_policy_add", "sr_steering_add_del"]
+
+
+def test_what_is_only_new_is_shown_to_the_guard_as_it_leaves(
+    vpp: Vpp, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_so_far: list[tuple[str, list[str]]] = []
+    real = writing.check
+
+    def check(model: Model, operation: Operation) -> None:
+        seen_so_far.append((operation.message, names(script)))
+        real(model, operation)
+
+    monkeypatch.setattr(writing, "check", check)
+    batch = vpp.stage([action(*pair) for pair in reversed(NEW)])
+    assert not seen_so_far, "nothing stands that a no halfway could harm, so nothing is rehearsed"
+    vpp.commit(batch)
+    assert seen_so_far == [("sr_policy_add", []), ("sr_steering_add_del", ["sr_policy_add"])]
+
+
+def test_what_is_new_and_harmful_is_left_out_by_name_and_the_rest_is_made(vpp: Vpp, script: Script) -> None:
+    two_lists = policy("cafe:1::a")
+    two_lists.spec["lists"].append({"weight": 1, "sids": ["FCDD::1"]})
+    lonely = thing("localsid", "fcdd:1::9", sid="fcdd:1::9", behavior="End.DT4", table=6, fib_table=0)
+    batch = [policy("cafe:1::8", *["fcdd:2::4"] * 17), two_lists, policy("beef:9::1"), lonely]
+    outcomes = commit(vpp, *[(None, one) for one in batch], *NEW)
+    words = {name: one.message for name, one in outcomes.items() if one.status == "failed"}
+    assert words.keys() == {"cafe:1::8", "cafe:1::a", "beef:9::1", "fcdd:1::9"}
+    assert "a segment list holds 1 to 16 SIDs, this one 17" in words["cafe:1::8"]
+    assert "write fcdd::1, not FCDD::1" in words["cafe:1::a"]
+    assert "no discard route of ours covers it" in words["beef:9::1"]
+    assert "there is no IPv4 table 6" in words["fcdd:1::9"]
+    assert names(script) == ["sr_policy_add", "sr_steering_add_del"], "half an object never leaves"
+
+
+def test_what_is_new_is_judged_by_the_tables_of_the_moment(vpp: Vpp, script: Script) -> None:
+    batch = vpp.stage([action(*pair) for pair in NEW])
+    script.holds = seen(tables={(0, True): "", (5, True): "intentc/pods"})
+    outcomes = {one.action.key.name: one for one in vpp.commit(batch)}
+    assert "there is no IPv4 table 5" in outcomes["5 10.64.9.0/24"].message
+    assert outcomes["cafe:1::9"].status == "done"
+    assert names(script) == ["sr_policy_add"]
+
+
+def test_after_something_new_was_refused_the_next_sort_is_judged_by_what_vpp_shows(
+    vpp: Vpp, script: Script
+) -> None:
+    batch = vpp.stage([action(None, policy("cafe:1::8")), *[action(*pair) for pair in NEW]])
+
+    def answers(one: Operation) -> Reply | None:
+        if one.arguments.get("bsid_addr") != "cafe:1::8":
+            return None
+        rows = [*script.holds.steering.values(), a_steering(5, "10.64.9.0/24", "beef::1")]
+        script.holds = seen(steering=rows, tables={(0, True): "", (5, False): "theirs now"})
+        return Reply(-12)
+
+    script.answers = answers
+    outcomes = {one.action.key.name: one for one in vpp.commit(batch)}
+    assert outcomes["cafe:1::8"].message.startswith("the binding SID is taken")
+    assert "IPv4 table 5 is not ours" in outcomes["5 10.64.9.0/24"].message
+    assert names(script) == ["sr_policy_add"]
 
 
 def test_where_lists_have_changed_since_every_message_is_checked_as_it_leaves(
@@ -378,13 +443,13 @@ def test_where_lists_have_changed_since_every_message_is_checked_as_it_leaves(
 
 def test_after_a_no_every_message_is_checked_as_it_leaves(vpp: Vpp, script: Script) -> None:
     script.answers = lambda one: Reply(-12) if one.message == "sr_policy_add" else None
-    outcomes = commit(vpp, *((None, one) for one in PAIR))
+    outcomes = commit(vpp, *MOVED)
     assert "taken" in outcomes["cafe:1::9"].message
     assert script.shown == ["sr_steering_add_del"]
 
 
 def test_what_was_staged_before_another_commit_is_checked_as_it_leaves(vpp: Vpp, script: Script) -> None:
-    batch = vpp.stage([action(None, one) for one in PAIR])
+    batch = vpp.stage([action(*pair) for pair in MOVED])
     vpp.commit(batch)
     assert not script.shown
     vpp.commit(batch)
