@@ -11,8 +11,8 @@ of what it may have missed nor of what that may need.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any, Final, NamedTuple, get_args
 
@@ -144,7 +144,24 @@ def plan(
         if not (action.operation == "delete" and (action.key.family, action.key.type) in held)
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
-    return Plan(in_order(actions), existing - _standing(actions))
+    return Plan(in_order(_across(actions, rules)), existing - _standing(actions))
+
+
+def _across(actions: Sequence[Action], rules: Rules) -> Iterator[Action]:
+    """Yield actions in which what stands needs the SIDs that it sends to and that go, wherever they are."""
+    going = {
+        action.key.name: action.key
+        for action in actions
+        if action.operation == "delete" and (action.key.family, action.key.type) in rules.answers
+    }
+    for action in actions:
+        before, sids = action.before, rules.through.get((action.key.family, action.key.type))
+        if going and before is not None and sids is not None:
+            found = [going[sid] for sid in sids(before.spec) if sid in going]
+            if needs := tuple([key for key in dict.fromkeys(found) if key not in before.needs]):
+                yield replace(action, before=replace(before, needs=before.needs + needs))
+                continue
+        yield action
 
 
 def diff(

@@ -13,6 +13,7 @@ from typing import Final
 from compiler.graph import Element, Graph, Scope, ScopeKind
 from renderers import apstra, calico_vpp, cni, fabric, frr, frr_static, linux, srpolicy, vpp
 from renderers.effects import EFFECTS
+from renderers.far_end import LOCALSIDS, THROUGH
 from renderers.resource import Resource
 from renderers.rules import Rules
 
@@ -33,6 +34,8 @@ RULES: Final = Rules(
     replaces={name: fields for module in _MODULES for name, fields in module.REPLACES.items()},
     effects=EFFECTS,
     cleared=srpolicy.CLEARED,
+    answers=frozenset(LOCALSIDS),
+    through=THROUGH,
 )
 """What is declared of all types, by the modules that make them."""
 

@@ -6,11 +6,13 @@ still steer to it. So a policy needs the localsid at its egress node, whatever d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from compiler.elements.overlay import Policy
 from renderers.resource import Key
+from renderers.rules import Through
 
 LOCALSIDS: Final = (("vpp", "localsid"), ("linux", "localsid"))
 """Types of service SIDs, of which a policy may need one of any."""
@@ -28,3 +30,24 @@ def _localsid(dataplane: str, cluster: str, sid: str, node: str) -> tuple[Key, .
     if (dataplane, "localsid") not in LOCALSIDS:
         return ()
     return (Key(dataplane, f"node/{cluster}/{node}", "localsid", sid),)
+
+
+def _sids(spec: Any) -> Iterator[str]:
+    """Yield the SIDs in the lists of a policy, and other words beside them; what is odd has none."""
+    return _words(spec.get("lists", ()))
+
+
+def _words(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, list | tuple | dict):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _words(inner)
+
+
+THROUGH: Final[Through] = {
+    ("vpp", "policy"): _sids,
+    ("linux", "policy"): _sids,
+    ("srpolicy", "sr-policy"): _sids,
+}
+"""Types that send packets to SIDs; no target knows that another has these, so what stands is asked itself."""

@@ -23,6 +23,8 @@ Type = tuple[str, str]
 """Family and type of a key."""
 Needs = Mapping[Type, tuple[Type, ...]]
 """Which types need which types; a cycle in it is a bug."""
+Through = Mapping[Type, Callable[[Any], Iterable[str]]]
+"""Types that send packets to SIDs, and how to read these off a spec, however odd; more words do no harm."""
 Replaces = Mapping[Type, frozenset[str]]
 """Fields of the spec (dotted paths) that a target cannot change in place, with everything below them."""
 
@@ -97,6 +99,9 @@ class Rules:
     effects: Effects = field(default_factory=dict)
     cleared: frozenset[Type] = frozenset()
     """Types that nobody asks for: deleting them clears up, and is no loss that a brake would look at."""
+    answers: frozenset[Type] = frozenset()
+    """Types of SIDs, each named by its SID."""
+    through: Through = field(default_factory=dict)
 
     def fixed(self, name: Type, changes: Iterable[Change]) -> list[str]:
         """Return the paths of those changes that the target cannot make in place."""

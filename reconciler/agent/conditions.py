@@ -141,6 +141,7 @@ def status(state: State, conditions: Sequence[Condition]) -> NodeStatus:
         conditions=tuple(conditions),
         message=_short(message),
         kept=applied.kept if applied else 0,
+        reading=state.slice.reading if state.slice else "",
     )
 
 

@@ -29,6 +29,8 @@ class Slice:
     objects is refused, since it is what a source that lost everything looks like."""
     keeps: bool = False
     """Whether what is not in it stays: whoever wrote it does not know what the node holds besides."""
+    reading: str = ""
+    """What the source knows this reading by, for itself only; a report says of which one it is."""
 
     @property
     def digest(self) -> str:
@@ -70,6 +72,8 @@ class NodeStatus:
     """What failed, in words; empty where nothing did."""
     kept: int = 0
     """Objects that are not in the slice, and stay because it says so."""
+    reading: str = ""
+    """That of the newest slice that the agent had taken over when it said this."""
 
 
 class SliceSource(Protocol):

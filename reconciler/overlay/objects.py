@@ -29,7 +29,7 @@ class Told(NamedTuple):
     applied: str
     """Digest of what it applied last."""
     generation: int
-    """The newest generation that it has read."""
+    """The newest generation that it had taken over when it said so."""
     message: str
     failed: bool
     """Whether it tried what it read last, and could not."""

@@ -2,7 +2,8 @@
 
 Slices that the NodeOverlay names never change, so each is read once, and only one object is watched. What was
 read is taken only if it has the digest that the NodeOverlay says. Reports go into the status, when they
-differ from the last one, and not too often.
+differ from the last one, and not too often; each names the generation that the agent had taken over when it
+said so, which may be an older one than was read since.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC
 from math import ceil
-from threading import Event, Lock
+from threading import Event
 from typing import Any, ClassVar, Final
 
 from reconciler.agent.slice import NodeStatus, Slice
@@ -24,8 +25,6 @@ from reconciler.overlay.rows import resources_of
 
 _AT_ONCE: Final = 4
 """So many reports may come one after the other: what an agent says of one change."""
-_AGAIN: Final = 0.5
-"""Seconds that an agent has for a report of its own, before the last one is repeated."""
 _TRIES: Final = 5
 _LONGEST_MESSAGE: Final = 4096
 
@@ -50,9 +49,6 @@ class KubernetesSource:
         self._version = ""
         self._watch: Watch | None = None
         self._over = Event()
-        self._lock = Lock()
-        """Held while a status is written."""
-        self._said: NodeStatus | None = None
         self._written: Object = {}
         """What was reported to the object that is there; empty where nothing was."""
         self._allowed = 0.0
@@ -75,14 +71,13 @@ class KubernetesSource:
             self._pieces = {name: piece for name, piece in self._pieces.items() if name in kept}
             self._seen = seen
             resources = tuple(resources_of(seen.node, rows))
-            generation = f"generation {seen.generation}"
-            self._slice = Slice(resources, generation, emptied=not resources, keeps=seen.keeps)
+            revision, reading = f"generation {seen.generation}", f"{_uid(seen.body)}/{seen.generation}"
+            self._slice = Slice(resources, revision, emptied=not resources, keeps=seen.keeps, reading=reading)
             return self._slice
         raise TransientError(f"slices that NodeOverlay {self.name} names are not there; see: {self._words}")
 
     def wait(self, seconds: float) -> bool:
         """Return True when the NodeOverlay was written, or when it is not known whether it was."""
-        self._repeat()
         version = self._version or "0"  # what is there is told first
         try:
             self._watch = self.kube.watch(NODES, self.namespace, version, max(1, ceil(seconds)), self.name)
@@ -106,7 +101,6 @@ class KubernetesSource:
         wait = self._allowed - (_AT_ONCE - 1) * self.often - time.monotonic()
         if wait > 0:
             self._over.wait(wait)
-        self._said = status
         self._write(status)
 
     def close(self) -> None:
@@ -155,42 +149,23 @@ class KubernetesSource:
         seen = self._seen
         return seen is None or not seen.is_spec_of(body)
 
-    def _repeat(self) -> None:
-        """Say once more what an object was not told that was written anew; nobody else will.
-
-        That is anything where the object itself is a new one, and else that its slice is applied.
-        """
-        said = self._said
-        if said and self._is_owed(said):
-            self._over.wait(_AGAIN)
-            if self._is_owed(said):
-                with suppress(TransientError):  # the next report brings it
-                    self._write(said)
-
-    def _is_owed(self, said: NodeStatus) -> bool:
-        seen, told = self._seen, self._written.get("observedGeneration", -1)
-        if self._there is None or seen is None or told < 0:
-            return self._there is not None and told < 0
-        return bool(told < seen.generation and said.applied == seen.wanted.digest)
-
     def _write(self, said: NodeStatus) -> None:
-        there, seen = self._there, self._seen
+        there = self._there
         if there is None:
             return  # there is no object to write to
-        is_read = seen is not None and _uid(seen.body) == _uid(there.body)
-        status = _status(said, seen.generation if seen is not None and is_read else 0)
-        with self._lock:
-            if status == self._written:
+        uid, _, generation = said.reading.partition("/")
+        status = _status(said, int(generation) if uid == _uid(there.body) else 0)
+        if status == self._written:
+            return
+        for _ in range(_TRIES):
+            body = self.kube.get(NODES, self.namespace, self.name)
+            if body is None or _uid(body) != _uid(there.body):
+                return  # it is another one, which was not read yet
+            with suppress(Conflict):
+                self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
+                self._written = status
+                self._allowed = max(self._allowed, time.monotonic()) + self.often
                 return
-            for _ in range(_TRIES):
-                body = self.kube.get(NODES, self.namespace, self.name)
-                if body is None or _uid(body) != _uid(there.body):
-                    return  # it is another one, which was not read yet
-                with suppress(Conflict):
-                    self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
-                    self._written = status
-                    self._allowed = max(self._allowed, time.monotonic()) + self.often
-                    return
         raise TransientError(f"many write NodeOverlay {self.name} at the same time")
 
 

@@ -76,16 +76,16 @@ class Agents:
             found = source.read()
             applied = self.applied.setdefault(node, [])
             if node in self.failing:
-                source.report(_status(applied[-1] if applied else None, self.failing[node]))
+                earlier = applied[-1] if applied else None
+                source.report(_status(earlier, self.failing[node], found.reading))
                 return
             if not applied or applied[-1] is not found:
                 applied.append(found)
                 self.on_apply(node, found)
-            source.report(_status(found, ""))
+            source.report(_status(found, "", found.reading))
 
 
-def _status(found: Slice | None, failure: str) -> NodeStatus:
+def _status(found: Slice | None, failure: str, reading: str) -> NodeStatus:
     condition = Condition("Applied", not failure, "Failed" if failure else "Done", failure, BEGINNING)
-    return NodeStatus(
-        found.digest if found else "", found.revision if found else "", 0, (condition,), failure
-    )
+    digest, revision = (found.digest, found.revision) if found else ("", "")
+    return NodeStatus(digest, revision, 0, (condition,), failure, reading=reading)

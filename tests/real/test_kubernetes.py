@@ -188,7 +188,7 @@ def test_the_rights_that_are_shipped_are_those_that_are_needed(tmp_path: Path) -
     for source in sources:
         found = source.read()
         assert not source.wait(0.1)
-        source.report(NodeStatus(found.digest, found.revision, 0, ()))
+        source.report(NodeStatus(found.digest, found.revision, 0, (), reading=found.reading))
     assert driver.verify(batch) == ()
     body = sources[0].kube.get(NODES, space, "w0")
     assert body
@@ -197,7 +197,8 @@ def test_the_rights_that_are_shipped_are_those_that_are_needed(tmp_path: Path) -
     empty = plan({"nodes": []}, {"nodes": driver.observe()}, RULES).actions
     driver.commit(driver.stage(empty, 1))
     for source in sources:
-        source.report(NodeStatus(source.read().digest, "", 0, ()))
+        found = source.read()
+        source.report(NodeStatus(found.digest, "", 0, (), reading=found.reading))
         source.close()
     assert driver.verify(driver.stage(empty, 1)) == ()
     assert driver.kube.list(NODES, space).items == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -10,6 +11,7 @@ from reconciler.drivers.base import Batch, Outcome
 from reconciler.drivers.simulator import Fault, Simulator
 from reconciler.plan import Action, Observation, Plan, plan
 from reconciler.retry import Retry
+from renderers import RULES
 from renderers.resource import Key, Resource
 from renderers.rules import Rules
 
@@ -88,6 +90,33 @@ def test_transient_failures_are_tried_again_with_growing_pauses() -> None:
     assert told(result) == {"vrf/1": "done"}
     assert slept == [1.0, 2.0, 3.0]
     assert [event.attempt for event in events if isinstance(event, Retrying)] == [1, 2, 3]
+
+
+def sending(plane: str, sid: str) -> Resource:
+    """A policy as a target shows it: not with what it needs at other targets."""
+    lists = [{"weight": 1, "sids": ["fcbb::99", sid]}]
+    if plane == "srpolicy":
+        lists = [{"weight": 1, "segments": [{"sid": "fcbb::99"}, {"sid": sid}]}]
+    kind = "sr-policy" if plane == "srpolicy" else "policy"
+    return Resource(Key(plane, "node/a/head", kind, "cafe::1"), {"lists": lists})
+
+
+@pytest.mark.parametrize("plane", ["vpp", "linux", "srpolicy"])
+@pytest.mark.parametrize("moves", [True, False], ids=["led elsewhere", "taken away"])
+def test_a_sid_stays_as_long_as_another_target_may_send_to_it(plane: str, *, moves: bool) -> None:
+    """A headend that could not be told would send everything to a node that drops it."""
+    sid = Resource(Key("linux", "node/a/tail", "localsid", "fcdd::1"), {"sid": "fcdd::1"})
+    tail = Simulator("tail", [sid, replace(sid, key=sid.key._replace(name="fcdd::2"))])
+    head = Simulator("head", [sending(plane, "fcdd::1")], faults={1: Fault("permanent")})
+    desired = {"head": [sending(plane, "fcdd::2")] if moves else [], "tail": list(tail.ours.values())[1:]}
+    observed = {target.name: Observation(dict(target.ours)) for target in (head, tail)}
+    result, _, _ = run(plan(desired, observed, RULES), head, tail)
+    assert {o.action.target: o.status for o in result.outcomes} == {"head": "failed", "tail": "skipped"}
+    assert result.outcomes[-1].message.startswith("may still be used by")
+    assert sid.key in tail.ours
+    again, _, _ = run(plan(desired, {**observed, "head": Observation(dict(head.ours))}, RULES), head, tail)
+    assert not again.failed
+    assert sid.key not in tail.ours
 
 
 def test_patience_ends() -> None:

@@ -63,6 +63,18 @@ def test_the_same_slice_writes_nothing_and_takes_the_new_name(rig: Rig) -> None:
     assert rig.plane.driver.calls == calls, "it is not even looked at"
 
 
+def test_a_report_says_which_reading_it_is_about(rig: Rig) -> None:
+    """The source may have read more since: what is said of one slice is not said of the next."""
+    rig.up()
+    rig.give(*resources(1), reading="first")
+    assert rig.agent.report.latest is not None
+    assert rig.agent.report.latest.reading == "first"
+    rig.give(*resources(1), reading="second")
+    assert rig.agent.report.latest.reading == "second"
+    rig.give(resource("table", "11 ipv4", {"id": 11}, where="node/other/n9"), reading="third")
+    assert rig.agent.report.latest.reading == "second", "what is refused is not taken over"
+
+
 def test_what_drifted_is_put_right_at_the_next_look(rig: Rig) -> None:
     rig.up()
     rig.give(*resources(1, 2))

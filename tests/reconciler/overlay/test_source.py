@@ -166,8 +166,9 @@ def test_a_wait_ends_when_the_source_is_closed(site: Site) -> None:
 
 
 def status(site: Site, applied: str = "", **fields: Any) -> NodeStatus:
-    digest = applied or site.source.read().digest
-    return replace(NodeStatus(digest, "generation 1", 2, (DONE,), "hm"), **fields)
+    found = site.source.read()
+    said = NodeStatus(applied or found.digest, "generation 1", 2, (DONE,), "hm", reading=found.reading)
+    return replace(said, **fields)
 
 
 def test_a_report_is_the_status_of_the_object(site: Site) -> None:
@@ -219,16 +220,42 @@ def test_reports_come_not_too_often(site: Site) -> None:
     assert site.status()["drift"] == 6
 
 
+def confirmed(site: Site) -> bool:
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    return read_node(body).is_confirmed
+
+
 def test_what_is_written_anew_and_is_the_same_is_confirmed_anew(site: Site) -> None:
     site.write(2)
     first = site.source.read()
-    site.source.report(status(site))
+    said = status(site)
+    site.source.report(said)
     site.write(2, weight=7)
     site.write(2)
     again = site.source.read()
     assert (again.digest, again.revision) == (first.digest, "generation 3")
-    site.source.wait(1.0)  # the agent sees nothing new, and says nothing
+    assert again.reading != first.reading
+    site.source.wait(1.0)
+    assert not confirmed(site), "what was said before says nothing of what was written since"
+    site.source.report(replace(said, reading=again.reading))
     assert site.status()["observedGeneration"] == 3
+    assert confirmed(site)
+
+
+def test_what_the_agent_said_before_it_began_with_another_slice_confirms_nothing(site: Site) -> None:
+    """It is at work on the one in between, and the data plane is that of neither."""
+    site.write(2)
+    said = status(site)
+    site.source.report(said)
+    assert confirmed(site)
+    site.write(2, weight=7)
+    between = site.source.read()
+    site.write(2)
+    site.source.read()
+    site.source.wait(1.0)
+    site.source.report(replace(said, reading=between.reading, drift=1))
+    assert not confirmed(site)
 
 
 @pytest.mark.parametrize("changes", [0, 2])
@@ -236,23 +263,24 @@ def test_an_object_that_was_made_anew_and_is_the_same_is_confirmed_too(site: Sit
     for weight in range(changes):
         site.write(2, weight=weight)
     site.write(2)
-    site.source.read()
-    site.source.report(status(site))
+    said = status(site)
+    site.source.report(said)
     delete(site)
     site.write(2)
-    site.source.read()
-    site.source.wait(1.0)  # the agent sees nothing new, and says nothing
-    body = site.kube.get(NODES, site.space, "w1")
-    assert body
-    assert read_node(body).is_confirmed
+    assert site.source.wait(1.0)
+    again = site.source.read()
+    site.source.report(said)
+    assert site.status()["observedGeneration"] == 0, "it was said of the object before this one"
+    site.source.report(replace(said, reading=again.reading))
+    assert confirmed(site)
 
 
 def test_what_was_read_of_an_object_is_not_confirmed_of_the_one_in_its_place(site: Site) -> None:
     site.write(2)
-    site.source.read()
+    said = status(site)
     delete(site)
     site.write(2)
-    site.source.report(status(site, "0" * 32))
+    site.source.report(said)
     body = site.kube.get(NODES, site.space, "w1")
     assert body
     assert "status" not in body
