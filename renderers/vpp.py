@@ -2,7 +2,7 @@
 
 Specs keep to the fields of VPP's binary API, so that a dump can be compared with them;
 `renderers.vpp_messages` turns them into messages. The exec file is the same once more, for people and for
-`vppctl exec`.
+`vppctl exec`; a script makes the links that VPP takes, on the host.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from compiler.elements.overlay import (
     EncapSource,
+    HostEnd,
     HostLink,
     LinkAddress,
     LinuxHost,
@@ -59,7 +60,7 @@ REPLACES: Final[Mapping[tuple[str, str], frozenset[str]]] = {
 
 
 def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
-    """Yield the resources of one node, and its exec file as a view; nothing for a node without VPP."""
+    """Yield the resources of one node, and two files as views; nothing for a node without VPP."""
     if any(isinstance(element, LinuxHost) for element in elements):
         return
     where = str(scope)
@@ -89,7 +90,7 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
                 yield _route(where, element, tables, interfaces)
             case EncapSource() | Localsid():
                 yield _node_wide(where, element, tables)
-    yield from _exec(scope, elements)
+    yield from _views(scope, elements)
 
 
 def _node_wide(
@@ -161,22 +162,42 @@ def _route(
     return Resource(key, spec, element.subject, tuple(needs), element.origins)
 
 
-def _exec(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
+def _views(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
+    """Yield what VPP is told as a file of commands, and what the host must have before as a script."""
     source = next((element for element in elements if isinstance(element, EncapSource)), None)
     if source is None:
         return
-    node = scope.name.rpartition("/")[2]
-    text = fill("vpp.exec.j2", node=node, parts=cli_parts, **_sorted(elements))
-    # The text shows the whole scope: its causes are those of everything in it, and are not said again.
+    node, found = scope.name.rpartition("/")[2], _sorted(elements)
+    texts = {
+        ("exec", f"{node}.exec"): fill("vpp.exec.j2", node=node, parts=cli_parts, **found),
+        ("host-links", f"{node}.links.sh"): fill("vpp.links.j2", node=node, **found, beyond=_beyond(found)),
+    }
+    # A text shows the whole scope: its causes are those of everything in it, and are not said again.
     intent = source.origins[0].intent
     origins = (Origin("text", intent, ("metadata", "name"), "the overlay of the node"),)
-    yield Resource(
-        Key(FAMILY, str(scope), "exec", f"{node}.exec"),
-        {"text": text},
-        source.subject,
-        (),
-        origins,
-        view=True,
+    for (kind, name), text in texts.items():
+        key = Key(FAMILY, str(scope), kind, name)
+        yield Resource(key, {"text": text}, source.subject, (), origins, view=True)
+
+
+def _beyond(found: Mapping[str, list[Any]]) -> list[tuple[str, str, str]]:
+    """Return what else pods reach over VPP: prefixes that policies steer, its address, and the host's end."""
+    tables = {link.host: link.table for link in found["links"]}
+    rows = set()
+    for end in found["ends"]:
+        for steering in found["steerings"] if end.routes else ():
+            if steering.table == tables[end.link] and not _covered(steering.prefix, end.routes):
+                via = next(via for _, via in end.routes if (":" in via) is (":" in steering.prefix))
+                rows.add((steering.prefix, via, end.name))
+    return sorted(rows)
+
+
+@lru_cache(maxsize=65536)  # all nodes of a mesh ask the same
+def _covered(prefix: str, routes: tuple[tuple[str, str], ...]) -> bool:
+    wanted = ip_network(prefix)
+    return any(
+        wanted.network_address in covering and covering.prefixlen <= wanted.prefixlen
+        for covering in (ip_network(known) for known, _ in routes)
     )
 
 
@@ -212,6 +233,7 @@ def _sorted(elements: tuple[Element, ...]) -> dict[str, list[Element]]:
     found: dict[type, list[Element]] = {
         Table: [],
         HostLink: [],
+        HostEnd: [],
         LinkAddress: [],
         Route: [],
         EncapSource: [],
@@ -223,5 +245,15 @@ def _sorted(elements: tuple[Element, ...]) -> dict[str, list[Element]]:
         rows = found.get(type(element))
         if rows is not None:
             rows.append(element)
-    names = ("tables", "links", "addresses", "routes", "sources", "localsids", "policies", "steerings")
+    names = (
+        "tables",
+        "links",
+        "ends",
+        "addresses",
+        "routes",
+        "sources",
+        "localsids",
+        "policies",
+        "steerings",
+    )
     return dict(zip(names, found.values(), strict=True))

@@ -32,7 +32,7 @@ from tests.values import Words
 UID: Final = ("metadata", "uid")
 NAME: Final = ("metadata", "name")
 """Stands for the identity of a document, and so for its uid too."""
-SHOWS_ALL: Final = frozenset({("vpp", "exec")})
+SHOWS_ALL: Final = frozenset({("vpp", "exec"), ("vpp", "host-links")})
 """Views of a whole scope: caused by whatever caused a part of it."""
 VALID: Final = 3
 """Valid mutations of each field …"""

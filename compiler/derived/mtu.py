@@ -18,7 +18,7 @@ from compiler.derived.overlay import chosen
 from compiler.derived.packing import packs, width
 from compiler.derived.policy import candidates
 from compiler.derived.ways import underlay_origins
-from compiler.resolved import Cluster, Resolved
+from compiler.resolved import Cluster, Network, Resolved
 from intent.kinds.cluster import ClusterSpec
 from intent.model import Intent, Origin
 from intent.source import FieldPath
@@ -82,6 +82,13 @@ def mtu_in_force(cluster: Cluster, resolved: Resolved) -> tuple[int | None, tupl
         return None, ()
     written = Origin("mtu", cluster.intent, ("spec", "srv6", "encapsulation"), "SIDs of the SRH")
     return left.value, (left.least_link, *left.longest, *((written,) if left.longest else ()))
+
+
+def mtu_of(network: Network, cluster: Cluster, resolved: Resolved) -> tuple[int | None, tuple[Origin, ...]]:
+    """Return the MTU of an overlay network in a cluster, and what says so: its own, or that of all pods."""
+    if network.spec.mtu:
+        return network.spec.mtu, (Origin("mtu", network.intent, ("spec", "mtu")),)
+    return mtu_in_force(cluster, resolved)
 
 
 @remembered

@@ -84,6 +84,24 @@ class HostLink(Element):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostEnd(Element):
+    """The host's end of a link to VPP: pods are plugged into a bridge with it, or routed over it."""
+
+    name: str
+    """At most 15 characters, as all names here."""
+    link: str
+    """VPP's end, as the host calls it."""
+    bridge: str = ""
+    """Empty where pods are routed over the link."""
+    mtu: int | None = None
+    """That of the pods; None where nothing says it."""
+    addresses: tuple[str, ...] = ()
+    """With their length."""
+    routes: tuple[tuple[str, str], ...] = ()
+    """Prefixes behind VPP, and its address on the link."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkAddress(Element):
     """An address of the data plane, on an interface of ours."""
 

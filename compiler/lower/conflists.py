@@ -14,7 +14,7 @@ from typing import Final
 from compiler.allocated import PODS, Allocated
 from compiler.derived.addresses import block_share, share
 from compiler.derived.memo import remembered
-from compiler.derived.mtu import mtu_in_force
+from compiler.derived.mtu import mtu_in_force, mtu_of
 from compiler.derived.offers import Offer, offers
 from compiler.derived.overlay import families
 from compiler.derived.reasons import block_origins, imported, pod_block_origins, zone_place
@@ -44,9 +44,14 @@ def lower_conflists(allocated: Allocated, name: str) -> Iterator[NodeConflist]:
 
 def bridge_name(network: str) -> str:
     """Return the bridge of an overlay network on every node: at most 15 characters."""
-    if len(network) <= 12:  # noqa: PLR2004 -- what the three characters before it leave of an interface name
-        return f"br-{network}"
-    return f"br-{hashlib.sha256(network.encode()).hexdigest()[:12]}"
+    return f"br-{short_name(network)}"
+
+
+def short_name(network: str) -> str:
+    """Return what stands for a network in the names of its interfaces: at most 12 characters."""
+    if len(network) <= 12:  # noqa: PLR2004 -- what three characters before it leave of an interface name
+        return network
+    return hashlib.sha256(network.encode()).hexdigest()[:12]
 
 
 def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
@@ -75,9 +80,7 @@ def _pods(cluster: Cluster, node: str, allocated: Allocated) -> NodeConflist:
 def _network(offer: Offer, node: str, allocated: Allocated) -> NodeConflist:
     network, intent = offer.network, offer.network.intent
     cluster = allocated.resolved.clusters[offer.cluster]
-    mtu, why = mtu_in_force(cluster, allocated.resolved)
-    if network.spec.mtu:
-        mtu, why = network.spec.mtu, (Origin("mtu", intent, ("spec", "mtu")),)
+    mtu, why = mtu_of(network, cluster, allocated.resolved)
     blocks = [
         block_share(
             allocated.block[network.name, str(subnet.cidr), node], share(network.spec, subnet, offer.cluster)

@@ -1,27 +1,30 @@
 """What joins VPP's tables to the pods of a node, which hang off the host: a link per network, and its routes.
 
-VPP takes one end of a pair of virtual cables that the host has made; both names follow from the network. The
-default network of pods is routed over its link. An overlay network is bridged to its link, and VPP is the
+VPP takes one end of a pair of virtual cables, and the host keeps the other; names follow from the network.
+The default network of pods is routed over its link. An overlay network is bridged to its link, and VPP is the
 gateway in it, so that the host never routes between zones (docs/decisions/0018).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Final
 
 from compiler.allocated import PODS, Allocated, Family
 from compiler.derived.addresses import block_share
+from compiler.derived.mtu import mtu_in_force, mtu_of
 from compiler.derived.overlay import families, networks_of
 from compiler.derived.reasons import NAME, block_origins, pod_block_origins, table_origins, zone_origins
-from compiler.elements.overlay import HostLink, LinkAddress, Route
+from compiler.elements.overlay import HostEnd, HostLink, LinkAddress, Route
 from compiler.graph import Element
-from compiler.resolved import Cluster, Network, Server
+from compiler.lower.conflists import bridge_name, short_name
+from compiler.resolved import Cluster, Network, Resolved, Server
 from intent.model import Origin
 
 PODS_LINK: Final = "vpp-pods"
-"""VPP's end of the link to the default network of pods."""
+"""VPP's end of the link to the default network of pods …"""
+PODS_END: Final = "vph-pods"
+"""… and the host's; no overlay network has such names."""
 NEAR: Final[dict[Family, str]] = {"ipv4": "169.254.69.2/31", "ipv6": "fd69:6e74:656e::2/127"}
 """VPP's addresses on that link, the same on every node: nobody else sees them …"""
 FAR: Final[dict[Family, str]] = {"ipv4": "169.254.69.3", "ipv6": "fd69:6e74:656e::3"}
@@ -40,9 +43,7 @@ def links(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[El
 
 def link_name(network: str) -> str:
     """Return VPP's end of the link to an overlay network: at most 15 characters."""
-    if len(network) <= 12:  # noqa: PLR2004 -- what the three characters before it leave of an interface name
-        return f"vp-{network}"
-    return f"vp-{hashlib.sha256(network.encode()).hexdigest()[:12]}"
+    return f"vp-{short_name(network)}"
 
 
 def _pods(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
@@ -53,6 +54,7 @@ def _pods(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[El
     causes = tuple(origin for family in found for origin in zone_origins(cluster, PODS, family, resolved))
     link = HostLink(subject=subject, origins=(*numbers, *causes), host=PODS_LINK, table=table, families=found)
     yield link
+    yield _pods_end(cluster, subject, found, resolved)
     for family in found:
         why = zone_origins(cluster, PODS, family, resolved)
         yield LinkAddress(subject=subject, origins=why, interface=link.name, prefix=NEAR[family])
@@ -64,6 +66,28 @@ def _pods(cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[El
             next_hop=FAR[family],
             interface=link.name,
         )
+
+
+def _pods_end(cluster: Cluster, subject: str, found: tuple[Family, ...], resolved: Resolved) -> HostEnd:
+    """Return the host's end, with routes to the pods of the whole mesh."""
+    mtu, why = mtu_in_force(cluster, resolved)
+    others = [resolved.clusters[name] for name in cluster.mesh]
+    rows = [
+        (str(prefix), other, family)
+        for other in others
+        for family in found
+        if (prefix := getattr(other.spec.pod_cidrs, family)) is not None
+    ]
+    places = [Origin("routes", other.intent, ("spec", "podCidrs", family)) for _, other, family in rows]
+    return HostEnd(
+        subject=subject,
+        origins=(*why, *places),
+        name=PODS_END,
+        link=PODS_LINK,
+        mtu=mtu,
+        addresses=tuple(f"{FAR[family]}/{NEAR[family].partition('/')[2]}" for family in found),
+        routes=tuple((prefix, NEAR[family].partition("/")[0]) for prefix, _, family in rows),
+    )
 
 
 def _network(network: Network, cluster: Cluster, server: Server, allocated: Allocated) -> Iterator[Element]:
@@ -85,6 +109,15 @@ def _network(network: Network, cluster: Cluster, server: Server, allocated: Allo
         families=found,
     )
     yield link
+    mtu, why = mtu_of(network, cluster, resolved)
+    yield HostEnd(
+        subject=subject,
+        origins=(Origin("name", network.intent, NAME), part, *why),
+        name=f"vh-{short_name(network.name)}",
+        link=link.host,
+        bridge=bridge_name(network.name),
+        mtu=mtu,
+    )
     for number, subnet in enumerate(network.spec.subnets):
         own = block_share(allocated.block[network.name, str(subnet.cidr), server.name])
         yield LinkAddress(

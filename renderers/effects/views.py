@@ -9,6 +9,7 @@ from renderers.rules import VIEW, Effects
 
 EFFECTS: Final[Effects] = {
     ("vpp", "exec"): VIEW,
+    ("vpp", "host-links"): VIEW,
     ("workloads", "snippet"): VIEW,
     **{("fabric", word): VIEW for word in TYPES},
 }

@@ -184,7 +184,7 @@ def test_an_apply_that_fails_does_not_say_that_it_was_verified(
         (repository / "rendered" / folder).write_text("in the way")
     assert run(["apply", "--yes"]) == 1
     shown = capsys.readouterr()
-    assert shown.out.splitlines()[-2:] == ["applied 0 of 44", "`intentc plan` shows what is left"]
+    assert shown.out.splitlines()[-2:] == ["applied 0 of 46", "`intentc plan` shows what is left"]
     assert shown.err.count("\nfailed: ") <= 20
     assert "\n\n" not in shown.err
 

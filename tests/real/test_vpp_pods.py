@@ -1,11 +1,12 @@
 """Pods of two nodes reach each other through two real VPPs, set up by intent and the links of the host alone.
 
-Each node is a network namespace with a VPP in it. The links are made as docs/vpp.md tells the operator to,
-pods as the CNI plugins ptp and bridge make them from the rendered configuration.
+Each node is a network namespace with a VPP in it. The links are made by the rendered script, pods as the CNI
+plugins ptp and bridge make them from the rendered configuration.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ import pytest
 from vpp_papi import VPPApiClient
 
 from compiler.graph import Scope
-from compiler.lower.host_links import FAR, NEAR
 from lab.spaces import FORWARDS, Spaces
 from reconciler.apply import apply
 from reconciler.drivers.vpp.driver import Vpp
@@ -87,10 +87,11 @@ with socket.create_connection((sys.argv[1], 7777), 20) as connection:
 """
 CHECKSUMS = """
 import ctypes, fcntl, socket, struct, sys
-for name in sys.argv[1:]:
-    value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, 0x8946, struct.pack("16sP", name.encode(), ctypes.addressof(value)))
+option, name, *features = sys.argv[1:]
+assert (option, features) == ("-K", ["tx", "off"])
+value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    fcntl.ioctl(any_socket, 0x8946, struct.pack("16sP", name.encode(), ctypes.addressof(value)))
 """
 """What `ethtool -K NAME tx off` does (SIOCETHTOOL, ETHTOOL_STXCSUM), where there is no ethtool."""
 ENOUGH = 3
@@ -113,17 +114,14 @@ def resources(built: Built, number: int) -> list[Resource]:
     return built.resources(Scope("node", f"edge/w{number}"))
 
 
-def links(spaces: Spaces, host: str) -> None:
-    """Make the links that VPP takes, as docs/vpp.md says."""
-    lines = ["link add vpp-pods type veth peer vh-pods", "link add vp-blue type veth peer vh-blue"]
-    lines += ["link add br-blue type bridge", "link set vh-blue master br-blue"]
-    lines += [f"link set {name} up" for name in ("vpp-pods", "vh-pods", "vp-blue", "vh-blue", "br-blue")]
-    for (family, own), prefix in zip(NEAR.items(), PREFIXES["intentc-pods"], strict=True):
-        near, length = own.split("/")
-        lines.append(f"address add {FAR[family]}/{length} dev vh-pods")
-        lines.append(f"route add {prefix} via {near} dev vh-pods")
-    spaces.ip(host, *lines)
-    spaces.run(host, sys.executable, "-c", CHECKSUMS, "vh-pods", "vh-blue")
+def links(spaces: Spaces, host: str, script: Resource, folder: Path) -> None:
+    """Run the rendered script, twice as after a second apply, where `ethtool` may not be installed."""
+    file, tool = folder / script.key.name, folder / "ethtool"
+    file.write_text(script.spec["text"])
+    tool.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{CHECKSUMS}' \"$@\"\n")
+    tool.chmod(0o755)
+    for _ in range(2):
+        spaces.run(host, "env", f"PATH={folder}:{os.environ['PATH']}", "sh", str(file))
 
 
 def pod(spaces: Spaces, host: str, conflist: Resource) -> list[str]:
@@ -169,8 +167,9 @@ def _node(spaces: Spaces, built: Built, number: int, folder: Path) -> Iterator[N
     """Run a node with its pods."""
     host, mine = f"w{number}", folder / f"{uuid4().hex[:6]}-{number}"
     mine.mkdir()
-    links(spaces, host)
     wanted = resources(built, number)
+    (script,) = [one for one in wanted if one.key.type == "host-links"]
+    links(spaces, host, script, mine)
     pods = {one.spec["name"]: pod(spaces, host, one) for one in wanted if one.key.type == "conflist"}
     with started(mine, within=("ip", "netns", "exec", spaces.name(host))) as socket:
         client = VPPApiClient(server_address=str(socket), bootstrapapi=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 from typing import Any
@@ -32,11 +33,14 @@ def rendered() -> list[Resource]:
     return [item for item in resources(build(*FULL), W1) if item.key.family == "vpp"]
 
 
-def exec_text() -> str:
-    (view,) = [item for item in build(*FULL).resources(W1) if item.view and item.key.family == "vpp"]
-    assert view.key.name == "w1.exec"
-    text: str = view.spec["text"]
+def text_of(name: str, *documents: str) -> str:
+    views = {item.key.name: item for item in build(*documents or FULL).resources(W1) if item.view}
+    text: str = views[name].spec["text"]
     return text
+
+
+def exec_text() -> str:
+    return text_of("w1.exec")
 
 
 SITE = Site({"eth0": 7, "host-vpp-pods": 8, "host-vp-blue": 9, "host-vp-red": 10}, 23)
@@ -349,3 +353,36 @@ def test_steering_that_harms_vpp_is_not_sent(spec: dict[str, Any]) -> None:
 def test_a_node_of_a_calico_cluster_renders_nothing_for_vpp() -> None:
     built = build(*(text.replace("dataplane: vpp", "dataplane: calico-vpp") for text in BASE))
     assert [item for item in built.resources(Scope("node", "edge/w1")) if item.key.family == "vpp"] == []
+
+
+def test_a_script_makes_the_links_that_vpp_takes() -> None:
+    text = text_of("w1.links.sh")
+    assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
+    taken = {item.spec["host"] for item in rendered() if item.key.type == "interface"}
+    pairs = [line.split()[1:] for line in text.splitlines() if line.startswith("pair ")]
+    assert taken == {mine for mine, _, _ in pairs} == {"vpp-pods", "vp-blue", "vp-red"}
+    bridges = {
+        item.spec["plugins"][0]["bridge"]
+        for item in build(*FULL).resources(W1)
+        if item.key.type == "conflist" and "bridge" in item.spec["plugins"][0]
+    }
+    assert {line.split()[-1] for line in text.splitlines() if " master " in line} == bridges
+    assert "ip address replace 169.254.69.3/31 dev vph-pods\n" in text
+    assert "ip route replace 10.64.0.0/16 via 169.254.69.2 dev vph-pods\n" in text
+
+
+def test_a_network_called_pods_has_names_of_its_own() -> None:
+    text = text_of("w1.links.sh", *BASE, network("pods", "10.1.0.0/16"), network("x" * 13, "10.2.0.0/16"))
+    ends = [name for line in text.splitlines() if line.startswith("pair ") for name in line.split()[1:3]]
+    assert len(set(ends)) == len(ends) == 6
+    assert max(map(len, ends)) == 15
+
+
+def test_what_policies_steer_from_pods_is_routed_to_vpp_but_not_everything() -> None:
+    steered = policy(
+        endpoints="{nodes: {names: [w3]}}", steer="{prefixes: [192.0.2.0/24, 10.64.7.0/24, 0.0.0.0/0]}"
+    )
+    text = text_of("w1.links.sh", *BASE, steered)
+    assert "ip route replace 192.0.2.0/24 via 169.254.69.2 dev vph-pods\n" in text
+    assert "10.64.7.0/24" not in text, "the route to all pods covers it"
+    assert "# 0.0.0.0/0 is steered, too, and is not routed here" in text
