@@ -8,6 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def reason(error: OSError) -> str:
+    """Say what the system refused, and for which file, in words and without numbers."""
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}" if isinstance(error.filename, str | Path) else why
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a file beside the old one, make it durable, and put it in its place; raises OSError."""
     if path.is_dir():

@@ -93,7 +93,11 @@ class Health:
             def handle_error(self, request: object, client_address: object) -> None:
                 """Say nothing of a client that has gone."""
 
-        self.server = Server(place, Handler)
+        try:
+            self.server = Server(place, Handler)
+        except OSError as error:
+            words = f"cannot listen on {place[0]}:{place[1]}: {error.strerror}"
+            raise OSError(f"{words}; say another --listen HOST:PORT") from error
         self.thread = Thread(target=self.server.serve_forever, name="health", daemon=True)
         self.thread.start()
 

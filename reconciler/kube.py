@@ -303,7 +303,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None, timeout:
             path = str(kubeconfig) if kubeconfig else None
             config.load_kube_config(path, context, settings, persist_config=False)
     except Exception as error:
-        raise PermanentError(f"cannot use the kubeconfig {kubeconfig or ''}: {error}") from error
+        named = kubeconfig or "that KUBECONFIG names, or ~/.kube/config"
+        raise PermanentError(f"cannot use the kubeconfig {named}: {error}") from error
     return Kube(settings.host.rstrip("/"), kubernetes.client.ApiClient(settings), timeout)
 
 

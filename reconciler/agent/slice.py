@@ -95,7 +95,7 @@ class SliceSource(Protocol):
         ...
 
     def report(self, status: NodeStatus) -> None:
-        """Tell the source, where it keeps such reports; do nothing elsewhere."""
+        """Tell the source, where it keeps such reports; do nothing elsewhere, nor where it has the report."""
         ...
 
     def close(self) -> None:

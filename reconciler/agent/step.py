@@ -228,7 +228,8 @@ def _news(state: State) -> str:
         return "start"
     if before.instance != state.want.instance:
         return "the data plane was restarted"
-    return "new slice" if before.digest != state.want.digest else "other policies"
+    same = (before.digest, before.keeps) == (state.want.digest, state.want.keeps)
+    return "other policies" if same else "new slice"
 
 
 def after(state: State, event: Event, now: Moment) -> State:

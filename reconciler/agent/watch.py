@@ -177,10 +177,12 @@ class LookAtPolicies:
 
 @dataclass(slots=True)
 class Report:
-    """Tells the source what the agent last said; an older word is not told any more."""
+    """Tells the source what the agent last said, and nothing older; again now and then: it may be lost."""
 
     source: SliceSource
     log: Callable[[str, str], None]
+    every: float = _POLL
+    """Seconds without news after which the last word is told again."""
     latest: NodeStatus | None = None
     told: NodeStatus | None = None
     news: Event = field(default_factory=Event)
@@ -193,9 +195,9 @@ class Report:
 
     def __call__(self, watcher: Watcher) -> None:
         """Wait for a word, and tell it; the last one also when all is over."""
-        watcher.pulse.beat(_POLL)
-        if not self.news.wait(_POLL):
-            return
+        watcher.pulse.beat(self.every)
+        if not self.news.wait(self.every):
+            self.told = None
         self.news.clear()
         while (status := self.latest) is not None and status is not self.told:
             try:

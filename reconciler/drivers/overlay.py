@@ -31,8 +31,8 @@ from reconciler.drivers.base import (
     TransientError,
 )
 from reconciler.kube import NODES, SLICES, Conflict, Kube, connect
-from reconciler.overlay.encoding import Encoded, Part, encode
-from reconciler.overlay.held import LEFTOVERS, Held, Reader
+from reconciler.overlay.encoding import Part, Piece, encode
+from reconciler.overlay.held import LEFTOVERS, Held, Reader, Rows, between
 from reconciler.overlay.lease import read_lease, swap_lease
 from reconciler.overlay.objects import NodeObject, is_ours, node_object, read_node, slice_object
 from reconciler.overlay.rows import Identity, NodeId, Row, node_of, row_of
@@ -148,8 +148,9 @@ class Overlay:
             touched = {node.cluster for node in changed}
             whole = {node: rows for node, rows in held.wanted.items() if node.cluster in touched} | changed
             encoded = encode({node: rows.values() for node, rows in whole.items()})
-            self._write_slices(encoded, held)
-            failed = self._write_nodes(encoded, held, cleaned)
+            before, slices = _before(whole, held)
+            self._write_slices({**encoded.slices, **slices}, held)
+            failed = self._write_nodes(encoded.nodes, before, held, cleaned)
             self._sweep(prepared.token)
         passing = [error for error in failed.values() if isinstance(error, TransientError)]
         if passing:
@@ -160,20 +161,26 @@ class Overlay:
         """Wait for the agents; a PermanentError names what a node did not confirm, and why."""
         held = self._read()
         moved, touched = [], defaultdict[NodeId, list[Key]](list)
+        refused: dict[Key, str] = {}
         for action in batch.actions:
             node = node_of(action.key)
             if node.node in held.foreign:
                 continue
-            if not same(_at(held.wanted, node, _identity(action.key)), action.after):
+            if node in held.broken:
+                refused[action.key] = self._broken(node, held)
+            elif not same(_at(held.wanted, node, _identity(action.key)), action.after):
                 moved.append(action.key)
             elif node in held.objects:
                 touched[node].append(action.key)
         seen = {node: held.objects[node] for node in touched}
         place = (self._reader.namespace, held.version)
         silent = wait(self.kube, place, seen, self.patience, self._silent)
-        self._remove_emptied(held, [node for node in touched if node not in silent])
-        if silent:
-            refused = {key: why for node, why in silent.items() for key in touched[node]}
+        emptied = [node for node in touched if node not in silent and not held.wanted[node]]
+        if emptied:
+            self._remove(emptied, held)
+            self._sweep(batch.prepared.token)
+        refused |= {key: why for node, why in silent.items() for key in touched[node]}
+        if refused:
             raise PermanentError("; ".join(sorted(set(refused.values()))), refused)
         return tuple(moved)
 
@@ -201,39 +208,46 @@ class Overlay:
                 else ""
             )
         if node in held.broken:
-            return f"{held.broken[node]}; mend it, or delete it: kubectl delete nodeoverlay {node.node}"
+            return self._broken(node, held)
         identity = _identity(key)
         wanted, confirmed = _at(held.wanted, node, identity), _at(held.confirmed, node, identity)
         known = [wanted] if same(wanted, confirmed) else [wanted, confirmed]
         sides = (action.before, action.after)
         return "" if any(same(side, state) for side in sides for state in known) else f"{key} {MOVED}"
 
-    def _write_slices(self, encoded: Encoded, held: Held) -> None:
+    def _broken(self, node: NodeId, held: Held) -> str:
+        words = f"kubectl -n {self._reader.namespace} delete nodeoverlay {node.node}"
+        return f"node {node.node}: {held.broken[node]}; mend it, or delete it: {words}"
+
+    def _write_slices(self, slices: Mapping[str, Piece], held: Held) -> None:
         def write(name: str) -> None:
             with suppress(Conflict):  # it is there: the name says what is in it
-                body = slice_object(name, encoded.slices[name])
-                self.kube.create(SLICES, self._reader.namespace, body)
+                self.kube.create(SLICES, self._reader.namespace, slice_object(name, slices[name]))
 
-        missing = [name for name in encoded.slices if name not in held.found]
+        missing = [name for name in slices if name not in held.found]
         with ThreadPoolExecutor(_THREADS) as pool:
             for _ in pool.map(write, missing):
                 pass  # an error is raised here, before any node names the slice
 
     def _write_nodes(
-        self, encoded: Encoded, held: Held, cleaned: Collection[NodeId]
+        self,
+        nodes: Mapping[NodeId, Part],
+        before: Mapping[NodeId, Part | None],
+        held: Held,
+        cleaned: Collection[NodeId],
     ) -> dict[NodeId, DriverError]:
         """Write the nodes whose object differs; return those that could not be written."""
 
         def write(node: NodeId) -> None:
-            part, seen = encoded.nodes[node], held.objects.get(node)
+            part, seen = nodes[node], held.objects.get(node)
             if seen is None:
                 self.kube.create(NODES, self._reader.namespace, node_object(node, part, None))
             else:
-                self._replace(part, seen, cleans=node in cleaned)
+                self._replace(part, seen, before[node], cleans=node in cleaned)
 
         differing = [
             node
-            for node, part in encoded.nodes.items()
+            for node, part in nodes.items()
             if node not in held.objects or held.objects[node].wanted != part or node in cleaned
         ]
         failed: dict[NodeId, DriverError] = {}
@@ -246,17 +260,18 @@ class Overlay:
                 failed[node] = error
         return failed
 
-    def _replace(self, part: Part, seen: NodeObject, *, cleans: bool) -> None:
+    def _replace(self, part: Part, seen: NodeObject, before: Part | None, *, cleans: bool) -> None:
         """Write over what was seen; that its agent reports meanwhile is no conflict."""
         space, node = self._reader.namespace, seen.node
         for left in reversed(range(_TRIES)):
             try:
-                self.kube.replace(NODES, space, node_object(node, part, seen, cleans=cleans))
+                body = node_object(node, part, seen, before=before, cleans=cleans)
+                self.kube.replace(NODES, space, body)
             except Conflict:
-                body = self.kube.get(NODES, space, node.node)
-                if not left or body is None or not is_ours(body) or not seen.is_spec_of(body):
+                there = self.kube.get(NODES, space, node.node)
+                if not left or there is None or not is_ours(there) or not seen.is_spec_of(there):
                     raise
-                seen = read_node(body)
+                seen = read_node(there)
             else:
                 return
 
@@ -269,15 +284,14 @@ class Overlay:
                 for body in loose:
                     self.kube.delete(SLICES, self._reader.namespace, body)
 
-    def _remove_emptied(self, held: Held, nodes: Iterable[NodeId]) -> None:
-        """Remove the object of a node that has nothing any more, as its agent has confirmed."""
+    def _remove(self, nodes: Iterable[NodeId], held: Held) -> None:
+        """Remove the objects of nodes that have nothing any more, as their agents have confirmed."""
         for node in nodes:
-            if not held.wanted[node]:
-                with suppress(TransientError):  # it stays, and says that there is nothing
-                    body = self.kube.get(NODES, self._reader.namespace, node.node)
-                    seen = read_node(body) if body else None
-                    if body and seen and seen.is_known and held.objects[node].is_spec_of(body):
-                        self.kube.delete(NODES, self._reader.namespace, body)
+            with suppress(TransientError):  # it stays, and says that there is nothing
+                body = self.kube.get(NODES, self._reader.namespace, node.node)
+                seen = read_node(body) if body else None
+                if body and seen and seen.is_known and held.objects[node].is_spec_of(body):
+                    self.kube.delete(NODES, self._reader.namespace, body)
 
 
 def open_overlay(target: Target, root: Path) -> Overlay:
@@ -285,6 +299,29 @@ def open_overlay(target: Target, root: Path) -> Overlay:
     named = Path(target.kubeconfig).expanduser() if target.kubeconfig else None
     config = root / named if named else None
     return Overlay(target.name, lambda: connect(config, target.context), target.namespace, target.clusters)
+
+
+def _before(
+    whole: Mapping[NodeId, Rows], held: Held
+) -> tuple[dict[NodeId, Part | None], Mapping[str, Piece]]:
+    """Return what nodes may hold before they hold what they shall, and the slices that this needs.
+
+    Mostly that is one of two states that are written down already.
+    """
+    found: dict[NodeId, Part | None] = {}
+    new: dict[NodeId, Rows] = {}
+    for node, after in whole.items():
+        if node in held.objects:
+            seen, confirmed, asked = held.objects[node], held.confirmed[node], held.wanted[node]
+            rows = between(confirmed, asked, after)
+            if rows == confirmed:
+                found[node] = seen.confirmed
+            elif rows == asked:
+                found[node] = seen.wanted
+            else:
+                new[node] = rows
+    encoded = encode({node: rows.values() for node, rows in new.items()})
+    return {**found, **encoded.nodes}, encoded.slices
 
 
 def _identity(key: Key) -> Identity:

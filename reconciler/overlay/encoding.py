@@ -155,12 +155,12 @@ def _encode(
             own[at] = []
     shared: list[list[str]] = [[] for _ in order]
     for group in groups:
-        top = _index(cluster, list(_leaves(group, order, cluster)), slices)
+        top = _index(cluster, _leaves(group, order, cluster), slices)
         for at in _bits(group.members):
             shared[at] += top
     for node, rows, names in zip(order, own, shared, strict=True):
         mine = tuple(sorted(rows, key=_identity))
-        nodes[node] = Part(digest_of(node, members[node]), tuple(sorted(names)), mine)
+        nodes[node] = Part(digest_of(node, members[node]), _few(cluster, sorted(names), slices), mine)
 
 
 def _groups(held: Sequence[Sequence[Row]]) -> tuple[list[_Group], list[list[Row]]]:
@@ -248,16 +248,23 @@ def _piece(cluster: str, part: Iterable[_Place]) -> Piece:
     )
 
 
-def _index(cluster: str, pieces: Sequence[Piece], slices: dict[str, Piece]) -> tuple[str, ...]:
+def _index(cluster: str, pieces: Iterable[Piece], slices: dict[str, Piece]) -> tuple[str, ...]:
     """Keep slices, and return the name of what holds all of them."""
-    level = pieces
-    while True:
-        names = sorted(piece.name for piece in level)
-        slices |= {piece.name: piece for piece in level}
-        if len(names) <= 1:
-            return tuple(names)
+    kept = {piece.name: piece for piece in pieces}
+    slices |= kept
+    return _few(cluster, sorted(kept), slices, 1)
+
+
+def _few(
+    cluster: str, names: Sequence[str], slices: dict[str, Piece], most: int = MOST_PARTS
+) -> tuple[str, ...]:
+    """Return names as they are, or where these are too many, those of slices that are made of them."""
+    while len(names) > most:
         chunks = (names[at : at + MOST_PARTS] for at in range(0, len(names), MOST_PARTS))
-        level = [Piece(cluster, parts=tuple(chunk)) for chunk in chunks]
+        index = {piece.name: piece for piece in (Piece(cluster, parts=tuple(chunk)) for chunk in chunks)}
+        slices |= index
+        names = sorted(index)
+    return tuple(names)
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -73,6 +73,25 @@ class Held:
                 yield resource.key, resource
 
 
+def between(confirmed: Rows, asked: Rows, after: Rows) -> Rows:
+    """Return what a node may hold when `after` is asked of it, and it never confirmed what was asked before.
+
+    That is what it confirmed last, but for objects that shall be again as they were then, or not be again:
+    what was asked for meanwhile may be there in their place. So each object that may differ from what is
+    asked for does differ in what is returned, however often something else is asked for.
+    """
+    if asked is confirmed:
+        return confirmed
+    found = {}
+    for name in {**confirmed, **asked}:
+        row = confirmed.get(name)
+        if row == after.get(name):
+            row = asked.get(name)
+        if row is not None:
+            found[name] = row
+    return found
+
+
 @dataclass(slots=True)
 class Reader:
     """Reads the overlay of some clusters again and again."""

@@ -1,8 +1,9 @@
 """NodeOverlays and OverlaySlices as the API server holds them, and what an agent has confirmed.
 
-A NodeOverlay says what the node shall hold, and what its agent had confirmed when that was written. Until the
-agent confirms the new state, the node has the one, the other, or something between. Who makes one does not
-know what the node holds already, so a new one says that the agent shall keep it.
+A NodeOverlay says what the node shall hold, and what it may have held when that was written: what its agent
+had confirmed, and what it was asked for since. Until the agent confirms the new state, the node has the one,
+the other, or something between. Who makes one does not know what the node holds already, so a new one says
+that the agent shall keep it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class NodeObject:
     node: NodeId
     wanted: Part
     before: Part | None
-    """What the agent had confirmed when this was written; None where that was nothing."""
+    """What the agent had confirmed when this was written, and may have done since; None where that was
+    nothing."""
     told: Told
     keeps: bool
     """Whether the agent shall keep what is not wanted."""
@@ -108,17 +110,19 @@ def read_node(body: Object) -> NodeObject:
     return NodeObject(node, _part(spec), before, told, spec.get("keep", False), body)
 
 
-def node_object(node: NodeId, part: Part, seen: NodeObject | None, *, cleans: bool = False) -> Object:
+def node_object(
+    node: NodeId, part: Part, seen: NodeObject | None, *, before: Part | None = None, cleans: bool = False
+) -> Object:
     """Return the NodeOverlay that shall stand in the place of the one that was seen.
 
-    `cleans` says that what the node holds besides shall go.
+    `before` is what the node may hold where it has not confirmed what it was asked for last; `cleans` says
+    that what it holds besides shall go.
     """
     spec = {"cluster": node.cluster, "node": node.node, **_values(part)}
     if not seen or (seen.keeps and not cleans and not seen.is_known):
         spec["keep"] = True
-    before = seen.confirmed if seen else None
-    if seen and before and before.digest == part.digest != seen.wanted.digest:
-        before = seen.wanted  # which the agent may have applied meanwhile, and shall not have any more
+    if seen is not None and seen.is_confirmed:
+        before = seen.wanted
     if before is not None:
         # What is the same as it shall be need not be said twice.
         spec["confirmed"] = _values(Part(part.digest) if before.digest == part.digest else before)
@@ -129,13 +133,18 @@ def node_object(node: NodeId, part: Part, seen: NodeObject | None, *, cleans: bo
 
 
 def read_slice(body: Object) -> Piece:
-    """Return what an OverlaySlice says; KeyError or TypeError where it is none of ours."""
+    """Return what an OverlaySlice says; KeyError or TypeError where it is none of ours.
+
+    One whose name does not say what is in it was made by hand, and counts as empty: who names it then does
+    not have the digest that it should, and none of those that are read names itself.
+    """
     spec = body["spec"]
     sets = tuple(
         Some(tuple(one["except"]), tuple(read_row(row) for row in one["rows"]))
         for one in spec.get("sets", ())
     )
-    return Piece(spec["cluster"], sets, tuple(spec.get("parts", ())))
+    found = Piece(spec["cluster"], sets, tuple(spec.get("parts", ())))
+    return found if found.name == body["metadata"]["name"] else Piece(found.cluster)
 
 
 def slice_object(name: str, piece: Piece) -> Object:

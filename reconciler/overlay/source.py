@@ -26,6 +26,8 @@ from reconciler.overlay.rows import resources_of
 _AT_ONCE: Final = 4
 """So many reports may come one after the other: what an agent says of one change."""
 _TRIES: Final = 5
+_SHARE: Final = 0.5
+"""Of the time that a reading may take, what new requests begin in: the last has a limit of its own."""
 _LONGEST_MESSAGE: Final = 4096
 
 
@@ -49,19 +51,20 @@ class KubernetesSource:
         self._version = ""
         self._watch: Watch | None = None
         self._over = Event()
-        self._written: Object = {}
-        """What was reported to the object that is there; empty where nothing was."""
+        self._written: tuple[str, Object] = ("", {})
+        """What was reported last, and the uid of the object that it was written to."""
         self._allowed = 0.0
         """When so many reports are allowed again as may come at once."""
 
     def read(self) -> Slice:
         """Return the slice that the NodeOverlay says; TransientError where it is not there (yet)."""
+        limit = time.monotonic() + self.longest * _SHARE
         for _ in range(_TRIES):
             seen = self._get()
             if self._slice is not None and self._seen is not None and self._seen.is_spec_of(seen.body):
                 return self._slice
             try:
-                self._fetch(seen.wanted.shared)
+                self._fetch(seen.wanted.shared, limit)
                 rows = decode(seen.node, seen.wanted, self._pieces)
             except Missing:
                 continue  # the NodeOverlay was written again, and what it named is gone
@@ -85,8 +88,11 @@ class KubernetesSource:
                 self._watch.close()
             for event in self._watch:
                 self._version = event.object["metadata"]["resourceVersion"]
-                if event.type == "DELETED" or (event.type != "BOOKMARK" and self._is_news(event.object)):
+                if event.type == "BOOKMARK":
+                    continue
+                if event.type == "DELETED" or self._is_news(event.object):
                     return True
+                self._compare(event.object)
         except Expired:
             self._version = ""
             return True
@@ -127,17 +133,22 @@ class KubernetesSource:
         if not is_ours(body) or self.cluster not in ("", seen.node.cluster):
             words = f"NodeOverlay {self.name} in namespace {self.namespace} is none of ours"
             raise PermanentError(f"{words}, or of another cluster; see: {self._words}")
-        if self._there is None or _uid(body) != _uid(self._there.body):
-            self._written = {}
+        self._compare(body)
         self._version, self._there = body["metadata"]["resourceVersion"], seen
         return seen
 
-    def _fetch(self, names: Iterable[str]) -> None:
-        """Read the slices below some names that were not read before; Missing where one is not there."""
+    def _fetch(self, names: Iterable[str], limit: float) -> None:
+        """Read the slices below some names that were not read before; Missing where one is not there.
+
+        What was read stays, so where the time is over the next reading goes on from here.
+        """
         pending = list(names)
         while pending:
             name = pending.pop()
             if name not in self._pieces:
+                if time.monotonic() > limit:
+                    words = f"{len(self._pieces)} slices of NodeOverlay {self.name} are read, and not yet all"
+                    raise TransientError(f"{words}: the Kubernetes API at {self.kube.host} is slow")
                 body = self.kube.get(SLICES, self.namespace, name)
                 if body is None:
                     raise Missing(name)
@@ -149,21 +160,31 @@ class KubernetesSource:
         seen = self._seen
         return seen is None or not seen.is_spec_of(body)
 
+    def _compare(self, body: Object) -> None:
+        """Forget what was reported where the object does not say it, so that it is written again.
+
+        Somebody wrote over it, or it was lost with all that followed a backup.
+        """
+        if self._written != (_uid(body), body.get("status")):
+            self._written = ("", {})
+
     def _write(self, said: NodeStatus) -> None:
         there = self._there
         if there is None:
             return  # there is no object to write to
+        there_uid = _uid(there.body)
         uid, _, generation = said.reading.partition("/")
-        status = _status(said, int(generation) if uid == _uid(there.body) else 0)
-        if status == self._written:
+        status = _status(said, int(generation) if uid == there_uid else 0)
+        if self._written == (there_uid, status):
             return
         for _ in range(_TRIES):
             body = self.kube.get(NODES, self.namespace, self.name)
-            if body is None or _uid(body) != _uid(there.body):
+            if body is None or _uid(body) != there_uid:
                 return  # it is another one, which was not read yet
             with suppress(Conflict):
-                self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
-                self._written = status
+                if body.get("status") != status:
+                    self.kube.replace(NODES, self.namespace, {**body, "status": status}, status=True)
+                self._written = (there_uid, status)
                 self._allowed = max(self._allowed, time.monotonic()) + self.often
                 return
         raise TransientError(f"many write NodeOverlay {self.name} at the same time")

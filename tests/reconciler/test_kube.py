@@ -243,3 +243,11 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_in_words(tmp_path: Path, text:
         connect(path)
     with pytest.raises(PermanentError, match="cannot use the kubeconfig"):
         connect(tmp_path / "none")
+
+
+def test_where_no_kubeconfig_is_it_is_told_where_one_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(PermanentError, match=r"that KUBECONFIG names, or ~/.kube/config: "):
+        connect()

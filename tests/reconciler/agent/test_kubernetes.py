@@ -120,6 +120,28 @@ def test_what_a_new_node_overlay_does_not_know_stays_until_a_plan_removes_it(who
     assert plan({"nodes": resources(1, 3)}, {"nodes": whole.controller.observe()}, RULES).actions == ()
 
 
+def test_what_is_said_of_a_slice_whose_rest_shall_go_is_true(whole: Whole) -> None:
+    assert whole.wants(*resources(1, 2)).failed == ()
+    deleted(whole)
+    assert whole.wants(*resources(1)).failed == ()
+    assert whole.wants(*resources(1)).failed == ()
+    assert whole.held == listed(resources(1))
+    assert "other policies" not in whole.agent.words.getvalue()
+
+
+def test_a_status_that_is_lost_is_told_again(whole: Whole) -> None:
+    """As by a backup of the API server that was played back: nothing is new for the agent."""
+    whole.agent.agent.report.every = 0.1
+    assert whole.wants(*resources(1)).failed == ()
+    kube = connect(whole.config)
+    body = kube.get(NODES, SPACE, "w1")
+    assert body is not None
+    kube.replace(NODES, SPACE, {**body, "status": {}}, status=True)
+    assert whole.controller.observe().pending
+    kube.close()
+    until(lambda: not whole.controller.observe().pending)
+
+
 def test_a_node_whose_leftovers_are_not_removed_keeps_its_object(whole: Whole) -> None:
     assert whole.wants(*resources(1, 2)).failed == ()
     deleted(whole)

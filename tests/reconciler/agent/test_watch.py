@@ -191,6 +191,18 @@ def test_a_status_that_nobody_takes_is_offered_again(running: Running) -> None:
     assert running.given.reports[-1].applied
 
 
+def test_the_last_word_is_told_again_now_and_then(running: Running) -> None:
+    """The source knows whether it has it still."""
+    running.agent.report.every = 0.1
+    running.thread.start()
+    until(lambda: running.get("/readyz")[0] == 200)
+    told = running.given.reports
+    until(lambda: told and told[-1] is running.agent.said)
+    count = len(told)
+    until(lambda: len(told) > count + 1)
+    assert all(said is running.agent.said for said in told[count:])
+
+
 def test_it_ends_within_seconds(running: Running) -> None:
     running.thread.start()
     until(lambda: running.holds(1))

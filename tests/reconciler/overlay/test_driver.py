@@ -17,6 +17,9 @@ from reconciler.apply import Result, apply
 from reconciler.drivers.base import Lease, PermanentError, TransientError
 from reconciler.drivers.overlay import Overlay
 from reconciler.kube import NODES, SLICES, Kube, connect
+from reconciler.overlay.encoding import Part, Piece
+from reconciler.overlay.objects import node_object, slice_object
+from reconciler.overlay.rows import NodeId
 from reconciler.overlay.wait import Patience
 from reconciler.plan import Plan, plan, resume
 from reconciler.retry import Retry
@@ -108,6 +111,18 @@ def test_slices_that_nobody_names_are_removed(place: Place) -> None:
     assert second == named | confirmed
 
 
+def test_of_nodes_that_hold_nothing_any_more_no_slices_remain(place: Place) -> None:
+    sids = [
+        Resource(Key("vpp", f"node/east/{node}", "localsid", f"fc00::{at:x}"), {"behavior": "End.DT4"})
+        for node in ("w1", "w2", "w3")
+        for at in range(40)
+    ]
+    assert place.apply(sids).failed == ()
+    assert place.names("overlayslices")
+    assert place.apply(()).failed == ()
+    assert (place.names("nodeoverlays"), place.names("overlayslices")) == ([], [])
+
+
 def test_a_sid_exists_before_anybody_steers_to_it(place: Place) -> None:
     seen: list[tuple[str, set[Key]]] = []
     place.agents.on_apply = lambda node, found: seen.append((node, {item.key for item in found.resources}))
@@ -179,6 +194,31 @@ def test_a_change_that_was_never_confirmed_is_asked_again_where_it_shall_be_as_b
     place.agents.silent.clear()
     place.agents.kick()
     until(lambda: place.plan(first).actions == ())
+
+
+def test_what_was_asked_for_in_between_is_not_forgotten(place: Place) -> None:
+    """The agent may have done it before it fell silent: what it may still need has to stay."""
+    first = mesh("w1", "w2")
+    assert place.apply(first).failed == ()
+    place.agents.silent.add("w1")
+    policy, _ = way("w1", "w3")
+    assert place.apply([*first, sid("w3"), policy]).failed
+    other = [replace(item, spec={"table": 7}) if item == sid("w1") else item for item in first]
+    for _ in range(2):
+        outcome = {each.action.key: each.status for each in place.apply(other).outcomes}
+        assert (outcome[policy.key], outcome[sid("w3").key]) == ("failed", "skipped")
+    named = {
+        name
+        for body in place.kube.list(NODES, SPACE).items
+        for part in (body["spec"], body["spec"].get("confirmed", {}))
+        for name in part.get("shared", ())
+    }
+    assert set(place.names("overlayslices")) == named
+    place.agents.silent.clear()
+    place.agents.kick()
+    assert place.apply(other).failed == ()
+    assert place.plan(other).actions == ()
+    assert place.names("nodeoverlays") == ["w1", "w2"]
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -300,8 +340,31 @@ def test_a_slice_that_is_lost_makes_the_reading_incomplete(place: Place) -> None
     assert not seen.complete
     assert name in seen.why
     assert all(action.operation != "delete" for action in place.plan(()).actions)
-    with pytest.raises(PermanentError, match="kubectl delete nodeoverlay w1"):
+    with pytest.raises(PermanentError, match="kubectl -n intentc-system delete nodeoverlay w1"):
         place.driver.stage(place.plan([replace(sid("w1"), spec={"table": 5})]).actions)
+
+
+def test_a_slice_that_names_itself_makes_the_reading_incomplete(place: Place) -> None:
+    assert place.apply(mesh("w1", "w2")).failed == ()
+    name = f"slice-{'0' * 32}"
+    place.kube.create(SLICES, SPACE, slice_object(name, Piece("east", parts=(name,))))
+    place.kube.create(NODES, SPACE, node_object(NodeId("east", "w9"), Part("0" * 32, (name,)), None))
+    seen = place.driver.observe()
+    assert not seen.complete
+    assert "node w9: its NodeOverlay cannot be read" in seen.why
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+
+
+def test_a_node_that_cannot_be_read_any_more_is_not_confirmed(place: Place) -> None:
+    assert place.apply(mesh("w1", "w2")).failed == ()
+    batch = place.driver.stage(place.plan(mesh("w1")).actions)
+    place.driver.commit(batch)
+    body = place.kube.get(NODES, SPACE, "w1")
+    assert body
+    place.kube.replace(NODES, SPACE, {**body, "spec": {**body["spec"], "digest": "0" * 32}})
+    with pytest.raises(PermanentError, match="does not have the digest") as caught:
+        place.driver.verify(batch)
+    assert caught.value.refused.keys() == {item.key for item in way("w1", "w2")}
 
 
 def test_leases_of_different_clusters_are_different(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.agent.slice import slice_digest
 from reconciler.overlay import encoding
-from reconciler.overlay.encoding import LIMIT, Encoded, Missing, Part, Piece, decode, encode
+from reconciler.overlay.encoding import LIMIT, MOST_PARTS, Encoded, Missing, Part, Piece, decode, encode
 from reconciler.overlay.objects import node_object, read_node, read_slice, slice_object
 from reconciler.overlay.rows import NodeId, digest_of, node_of, resources_of, row_of
 from renderers.resource import Key, Resource
@@ -178,6 +179,22 @@ def test_a_node_with_much_of_its_own_spreads_it_over_slices() -> None:
     assert size(encoded.nodes[node]) < 100
     assert max(map(weight, encoded.slices.values())) <= LIMIT
     assert len(read(encoded)[node]) == 2000
+
+
+def test_a_node_of_many_groups_names_few_slices() -> None:
+    """Policies whose headends are always other ones: the API takes at most 1,024 names in one object."""
+    chance = random.Random(1)  # noqa: S311 -- the same policies each time
+    held: dict[NodeId, list[Resource]] = {NodeId("big", f"n{at}"): [] for at in range(60)}
+    for at in range(1500):
+        for node in chance.sample(sorted(held), 30):
+            bsid = f"cafe::{at:x}"
+            spec = {"bsid": bsid, "lists": [{"weight": 1, "sids": ["fcbb:1::", "fcbb:2::", "fcdd::4"]}]}
+            held[node].append(Resource(Key("vpp", node.scope, "policy", bsid), spec, "SRv6Policy/te"))
+    encoded = written(held)
+    assert len(encoded.slices) > 1024
+    assert max(len(part.shared) for part in encoded.nodes.values()) <= MOST_PARTS
+    assert max(map(size, encoded.nodes.values())) <= LIMIT
+    assert read(encoded) == {node: sorted(map(everything, items)) for node, items in held.items()}
 
 
 def test_a_row_knows_the_digest_of_its_object_at_each_node() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from reconciler.agent.slice import Condition, NodeStatus
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.kube import NODES, SLICES, Kube, connect
-from reconciler.overlay.encoding import encode
+from reconciler.overlay.encoding import Part, Piece, encode
 from reconciler.overlay.objects import node_object, read_node, slice_object
 from reconciler.overlay.rows import NodeId, row_of
 from reconciler.overlay.source import KubernetesSource
@@ -128,6 +129,39 @@ def test_what_was_tampered_with_is_refused(site: Site) -> None:
         site.source.read()
 
 
+def test_a_slice_that_names_itself_is_refused(site: Site) -> None:
+    name = f"slice-{'0' * 32}"
+    site.kube.create(SLICES, site.space, slice_object(name, Piece("east", parts=(name,))))
+    node = NodeId("east", "w1")
+    site.kube.create(NODES, site.space, node_object(node, Part("0" * 32, (name,)), None))
+    with pytest.raises(PermanentError, match="does not have the digest"):
+        site.source.read()
+
+
+def test_reading_goes_on_later_where_the_server_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the agent would count as stuck, be started again, and begin anew."""
+    monkeypatch.setattr(KubernetesSource, "longest", 2.0)
+    with stand_in.running() as (world, server):
+        config = stand_in.kubeconfig(tmp_path, server)
+        source = KubernetesSource(connect(config), "intentc-system", "w1")
+        site = Site(config, "intentc-system", connect(config), source)
+        site.write(1000, note="x" * 250)
+        world.faults.append(lambda *_: time.sleep(0.2))
+        spent, tries = [], 0
+        while tries < 20:
+            begun, tries = time.monotonic(), tries + 1
+            with suppress(TransientError):
+                assert len(source.read().resources) == 999
+                break
+            spent.append(time.monotonic() - begun)
+        assert 1 < tries < 20
+        assert max(spent) < KubernetesSource.longest
+        source.close()
+        site.kube.close()
+
+
 def test_where_a_slice_is_not_there_nothing_is_read(site: Site) -> None:
     site.write(COUNT)
     for body in site.kube.list(SLICES, site.space).items:
@@ -205,6 +239,23 @@ def test_the_same_is_not_reported_twice(site: Site) -> None:
     site.source.report(said)
     site.source.report(replace(said))
     assert site.kube.get(NODES, site.space, "w1") == before
+
+
+def test_a_report_that_was_lost_is_written_again(site: Site) -> None:
+    """By a backup that was played back, or by somebody who wrote another one over it."""
+    site.write(2)
+    said = status(site)
+    site.source.report(said)
+    before = site.status()
+    body = site.kube.get(NODES, site.space, "w1")
+    assert body
+    lost = {**body["status"], "applied": "", "observedGeneration": 0}
+    site.kube.replace(NODES, site.space, {**body, "status": lost}, status=True)
+    assert not confirmed(site)
+    assert site.source.read().reading == said.reading
+    site.source.report(said)
+    assert site.status() == before
+    assert confirmed(site)
 
 
 def test_reports_come_not_too_often(site: Site) -> None:
