@@ -62,13 +62,14 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
     vrfs: set[int] = set()
     # By BGP policies come to the node by themselves.
     known = {element.bsid for element in elements if isinstance(element, Policy)}
+    source = next((element for element in elements if isinstance(element, EncapSource)), None)
     for element in elements:
         if isinstance(element, Steering):
             yield _steering(where, element, known)
         elif isinstance(element, Table):
             if element.number not in vrfs:  # one device has both families
                 vrfs.add(element.number)
-                yield _vrf(where, element)
+                yield _vrf(where, element, source)
         elif how := _HOW.get(type(element)):
             yield how(where, element, host)
 
@@ -83,10 +84,18 @@ def vrf_device(table: int) -> str:
     return f"vrf{table}"
 
 
-def _vrf(where: str, element: Table) -> Resource:
+def _vrf(where: str, element: Table, source: EncapSource | None) -> Resource:
+    """Return a VRF. What was encapsulated in it is known by its source, and goes on in the main table."""
     key = Key(FAMILY, where, "vrf", str(element.number))
-    spec = {"table": element.number, "device": vrf_device(element.number)}
-    origins = renamed(element.origins, {"number": ("table", "device"), "name": ()})
+    spec = {
+        "table": element.number,
+        "device": vrf_device(element.number),
+        "source": source.address if source else "",
+    }
+    origins = joined(
+        renamed(element.origins, {"number": ("table", "device"), "name": ()}),
+        only(renamed(source.origins, _SETTINGS_FIELDS), ("source",)) if source else (),
+    )
     return Resource(key, spec, element.subject, (), origins)
 
 

@@ -134,12 +134,13 @@ def _best(on: Plane, asked: _Question, resolved: Resolved) -> Found | None:
     """Return the best path whose list the headends can push, packed where they do so."""
     intent, said, at = asked
     most = said.constraints.max_sids or LONGEST
-    if packs(intent, resolved):
-        found = best(on, at.start, at.end, most)
-        if found is None or _keeps(found, asked, resolved):
-            return found
-    # However they are packed, SIDs fill no more addresses than there are of them.
-    return best(on, at.start, at.end, min(most, _pushed(intent, at, resolved) - 1))
+    if not packs(intent, resolved):
+        most = min(most, _pushed(intent, at, resolved) - 1)
+    found = best(on, at.start, at.end, most)
+    while found is not None and not _keeps(found, asked, resolved):
+        # How many addresses SIDs fill shows only when they are packed.
+        found = best(on, at.start, at.end, len(found.sids) - 1)
+    return found
 
 
 def _keeps(found: Found, asked: _Question, resolved: Resolved) -> bool:
@@ -236,8 +237,12 @@ def _too_long(path: Path, asked: _Question, on: Plane, resolved: Resolved) -> st
     """Say that no list that forces a path is short enough, and for whom."""
     intent, said, at = asked
     sids = encode(path, on.net) or ()
-    most = min(said.constraints.max_sids or LONGEST, _pushed(intent, at, resolved) - 1)
-    text = f"no list of {most} SIDs forces a path"
+    pushed, most = _pushed(intent, at, resolved), said.constraints.max_sids or LONGEST
+    if packs(intent, resolved) and len(sids) <= most:
+        room = "one address" if pushed == 1 else f"{pushed} addresses"
+        text = f"no list that forces a path fits into {room} with the service SID"
+    else:
+        text = f"no list of {min(most, pushed - 1)} SIDs forces a path"
     if _keeps(Found(path, sids), asked, resolved):
         text = "no list that forces a path keeps to maxSids of the routers"
     return f"{text}; the best one, over {said_path(path)}, needs {len(sids)}"

@@ -15,7 +15,7 @@ from compiler.derived.access import Pair, access_of, heads_at, tails_at
 from compiler.derived.candidate import Candidate
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen
-from compiler.derived.packing import packs, width
+from compiler.derived.packing import packs, widest, width
 from compiler.derived.policy import candidates
 from compiler.derived.ways import underlay_origins
 from compiler.resolved import Cluster, Network, Resolved
@@ -174,8 +174,9 @@ def _lengths(intent: Intent, path: Candidate, resolved: Resolved) -> Iterator[tu
     if said is None:
         return
     place = Origin("", intent, (*where, "dynamic"))
-    if said.constraints.max_sids is not None and not packs(intent, resolved):
-        yield said.constraints.max_sids + 1, (place,)
+    if said.constraints.max_sids is not None:
+        forms = underlay_origins(resolved) if packs(intent, resolved) else ()
+        yield widest(said.constraints.max_sids, intent, resolved), (place, *forms)
         return
     lengths = {pair: width(lists[0].steps, intent, resolved) for pair, lists in path.ways.items()}
     if lengths:

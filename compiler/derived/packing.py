@@ -12,9 +12,10 @@ from typing import Final
 
 from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen, owns_sids
-from compiler.derived.segments import Step
+from compiler.derived.segments import Step, step_at
 from compiler.resolved import Resolved
-from compiler.te.carriers import BLOCK_BITS, CSID_BITS, Compressed, compressed, pack
+from compiler.te.carriers import BLOCK_BITS, CSID_BITS, SLOTS, Compressed, compressed, pack
+from compiler.te.encode import Sid
 from intent.model import Intent
 
 NODE_BITS: Final = BLOCK_BITS + CSID_BITS
@@ -56,6 +57,29 @@ def width(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
         return len(tuple(steps)) + 1
     rows = [(step.sid, csids_of(step, resolved)) for step in steps]
     return max(len(pack([*rows, ("", service)])) for service in _services(resolved)[intent.name])
+
+
+def widest(most: int, intent: Intent, resolved: Resolved) -> int:
+    """Return how many addresses a list of so many SIDs may fill with its service SID, whatever SIDs they are.
+
+    Where all have C-SIDs of one block, a carrier holds six of them, or three of which each takes two places:
+    one that is closed has at most one place left.
+    """
+    forms = {*_forms(resolved), *_services(resolved)[intent.name]}
+    if not packs(intent, resolved) or None in forms or len({form.block for form in forms if form}) > 1:
+        return most + 1
+    if any(form and len(form.csids) > 1 for form in _forms(resolved)):
+        return -(-(most + 1) * 2 // SLOTS)
+    return -(-(most + 2) // SLOTS)
+
+
+@remembered
+def _forms(resolved: Resolved) -> frozenset[Compressed | None]:
+    """Return how the SIDs of all routers look; None where one cannot be packed."""
+    routers, links = resolved.underlay.routers, resolved.underlay.links.values()
+    sids = [Sid(name) for name in routers]
+    sids += [Sid(end.at, link.name) for link in links for end in link.ends if end.end_x_sid]
+    return frozenset(csids_of(step_at(sid, resolved), resolved) for sid in sids if sid.router in routers)
 
 
 def filled(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:

@@ -18,7 +18,8 @@ EFFECTS: Final[Effects] = {
         Effect("hitless", "nothing is encapsulated any more; sysctls stay as they are", DELETE),
     ),
     ("linux", "vrf"): (
-        Effect("hitless", "nothing is in it yet", CREATE | UPDATE),
+        Effect("hitless", "nothing is in it yet", CREATE),
+        Effect("brief loss", "packets have the new source a moment after the VRF knows it", UPDATE),
         Effect("destroy", "the VRF goes with everything in it", REPLACE),
         Effect("destroy", "pods of the zone are in the main table, and reach nobody", DELETE),
     ),

@@ -7,11 +7,12 @@ after that line was done: a nexthop that goes takes with it whatever still uses 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.drivers.linux.seen import FIRST_ID, LAST_RESORT, MARK, Group, Seen
-from renderers.linux import NUMBER, vrf_device
+from renderers.linux import MAIN_TABLE, NUMBER, vrf_device
 from renderers.resource import Resource
 
 ORDER: Final = ("settings", "vrf", "bridge", "route", "localsid", "policy", "steering")
@@ -28,9 +29,9 @@ class Draft:
     """Commands for a batch, and what they will have changed."""
 
     seen: Seen
-    nexthops: list[str] = field(default_factory=list)
-    """Lines to run before those of the last object, for the members of its group: they are of IPv6, whatever
-    they carry."""
+    before: list[str] = field(default_factory=list)
+    """Lines to run before those of the last object: the members of its group, and the rules of a VRF, which
+    are of IPv6, whatever they carry."""
     groups: dict[str, Group] = field(init=False)
     """Groups by BSID, as they will be."""
     _next: int = FIRST_ID
@@ -41,7 +42,7 @@ class Draft:
 
     def upsert(self, after: Resource, *, there: bool) -> list[str]:
         """Return the lines that make an object as it shall be."""
-        self.nexthops.clear()
+        self.before.clear()
         spec: Any = after.spec
         # A name that iproute2 does not find would end the whole batch.
         if (interface := spec.get("interface")) and interface not in self.seen.links:
@@ -52,6 +53,7 @@ class Draft:
                 kept = mark(after.key.scope, spec["interface"], spec["encapsulation"])
                 return [kept, f"sr tunsrc set {spec['source']}"]
             case "vrf":
+                self.before += _moved(spec["device"], {spec["source"]} - {""}, self.seen)
                 return list(_vrf(spec["table"], there=there))
             case "bridge":
                 return list(_bridge(spec["name"], spec["table"], there=there))
@@ -76,7 +78,7 @@ class Draft:
         for item in spec["lists"]:
             members.append((self._id(), item["weight"]))
             how = f"encap seg6 mode {item['mode']} segs {','.join(item['sids'])} dev {spec['interface']}"
-            self.nexthops.append(f"nexthop add id {members[-1][0]} {how} proto {NUMBER}")
+            self.before.append(f"nexthop add id {members[-1][0]} {how} proto {NUMBER}")
         group = before.id if before else self._id()
         listed = "/".join(f"{number},{weight}" for number, weight in members)
         self.groups[spec["bsid"]] = Group(group, tuple(number for number, _ in members))
@@ -98,7 +100,8 @@ def leftovers(after: Resource, seen: Seen) -> list[str]:
     """Return the lines that take away what an object consisted of before it was made anew."""
     if after.key.type != "policy" or after.key.name not in seen.groups:
         return []
-    return [f"nexthop delete id {number}" for number in seen.groups[after.key.name].members]
+    members = seen.groups[after.key.name].members
+    return [f"nexthop delete id {number}" for number in members if number not in seen.lent]
 
 
 def delete(before: Resource, seen: Seen) -> list[str]:
@@ -108,7 +111,7 @@ def delete(before: Resource, seen: Seen) -> list[str]:
         case "settings":
             return ["sr tunsrc set ::", mark(before.key.scope)]
         case "vrf":
-            ends = [f"route delete {line}" for line in _ends(spec["table"])]
+            ends = [f"route delete {line}" for name, line in _ends(spec["table"]) if name in seen.ends]
             return [*ends, f"link delete dev {spec['device']}"]
         case "bridge":
             return [f"link delete dev {spec['name']}"]
@@ -116,9 +119,27 @@ def delete(before: Resource, seen: Seen) -> list[str]:
             return [f"route delete {spec['sid']}/128 {_OURS}"]
         case "policy":
             group = seen.groups[spec["bsid"]]
-            gone = [f"nexthop delete id {number}" for number in (group.id, *group.members)]
+            parts = () if group.id in seen.lent else (group.id, *group.members)
+            gone = [f"nexthop delete id {number}" for number in parts if number not in seen.lent]
             return [f"route delete {spec['bsid']}/128 table {NUMBER} {_OURS}", *gone]
     return [f"route delete {spec['prefix']} table {spec['table']} {_OURS}"]
+
+
+def rules(device: str, seen: Seen) -> list[str]:
+    """Return the lines that take away the IPv6 rules of a VRF, which go before it."""
+    return list(_moved(device, frozenset(), seen))
+
+
+def _moved(device: str, wanted: AbstractSet[str], seen: Seen) -> Iterator[str]:
+    known = frozenset(seen.rules.get(device, ()))
+    for verb, sources in (("add", wanted - known), ("delete", known - wanted)):
+        for source in sorted(sources):
+            yield f"rule {verb} {_rule(source, device)}"
+
+
+def _rule(source: str, device: str) -> str:
+    """Say what leads packets that were encapsulated in a VRF out of it: else its own table would be asked."""
+    return f"from {source} iif {device} lookup {MAIN_TABLE} pref {NUMBER} protocol {NUMBER}"
 
 
 def mark(scope: str, *settings: str) -> str:
@@ -130,20 +151,22 @@ def _vrf(table: int, *, there: bool) -> Iterator[str]:
     """Yield what makes a VRF. A lookup that finds nothing in it must not go on in the main table."""
     name = vrf_device(table)
     if not there:
-        yield f"link add dev {name} type vrf table {table}"
-    yield f'link set dev {name} alias "{MARK} vrf" up'
-    for line in _ends(table):
+        yield f"link add dev {name} group {NUMBER} type vrf table {table}"
+    for _, line in _ends(table):
         yield f"route replace {line}"
+    yield f'link set dev {name} alias "{MARK} vrf" up'
 
 
-def _ends(table: int) -> tuple[str, str]:
-    how = f"table {table} proto {NUMBER} metric {LAST_RESORT}"
-    return f"unreachable 0.0.0.0/0 {how}", f"unreachable ::/0 {how}"
+def _ends(table: int) -> Iterator[tuple[str, str]]:
+    """Yield the routes that end every lookup in a table: as TABLE PREFIX, and as a command has them."""
+    for prefix in ("0.0.0.0/0", "::/0"):
+        how = f"table {table} proto {NUMBER} metric {LAST_RESORT}"
+        yield f"{table} {prefix}", f"unreachable {prefix} {how}"
 
 
 def _bridge(name: str, table: int, *, there: bool) -> Iterator[str]:
     if not there:
-        yield f"link add dev {name} type bridge"
+        yield f"link add dev {name} group {NUMBER} type bridge"
     master = f"master {vrf_device(table)}" if table else "nomaster"
     yield f'link set dev {name} alias "{MARK} bridge" {master} up'
 

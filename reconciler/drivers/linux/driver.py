@@ -21,7 +21,7 @@ from reconciler.drivers.base import (
     State,
 )
 from reconciler.drivers.fence import Fence
-from reconciler.drivers.linux.commands import ORDER, Draft, NotThere, delete, leftovers, mark
+from reconciler.drivers.linux.commands import ORDER, Draft, NotThere, delete, leftovers, mark, rules
 from reconciler.drivers.linux.ip import Ip
 from reconciler.drivers.linux.kernel import Kernel, abilities
 from reconciler.drivers.linux.seen import Seen, look
@@ -108,7 +108,10 @@ class Linux:
         seen = look(self.ip, _scope(batch.actions), everything=True)
         states = [_state(action, seen) for action in batch.actions]
         work = _Work(failed={index: MOVED for index, state in enumerate(states) if state == "moved"})
-        waiting = [index for index, state in enumerate(states) if state == "open"]
+        for index, action in enumerate(batch.actions):
+            if states[index] == "open" and (why := self._foreign(action.after, seen)):
+                work.failed[index] = why
+        waiting = [at for at, state in enumerate(states) if state == "open" and at not in work.failed]
         scopes = {action.key.scope for action in batch.actions if action.after is not None}
         if scopes - set(seen.marked[:1]):
             self._mark(_scope(batch.actions), seen)
@@ -139,43 +142,62 @@ class Linux:
             return ""
         if unknown := after.spec.get("sysctls", {}).keys() - sysctls(after.spec.get("interface", "")).keys():
             return f"{min(unknown)} is no setting of ours"
-        if _place(after) in seen.foreign:
-            return f"{' '.join(_place(after))} exists in {self.ip} and is not ours"
+        if why := self._foreign(after, seen):
+            return why
         return next(filter(None, map(self.kernel.lacks, abilities(after))), "")
+
+    def _foreign(self, after: Resource | None, seen: Seen) -> str:
+        """Return what of somebody else is in the way of an object; empty where nothing is."""
+        if after is None or _place(after) not in seen.foreign:
+            return ""
+        return f"{' '.join(_place(after))} exists in {self.ip} and is not ours"
 
     def _upserts(self, actions: Sequence[Action], waiting: Sequence[int], seen: Seen, work: _Work) -> None:
         made = [index for index in waiting if actions[index].after is not None]
-        taken = {_place(resource) for resource in seen.resources.values()}
         made.sort(key=lambda index: ORDER.index(actions[index].key.type))
-        draft, members = Draft(seen), _Work(failed=work.failed)
         for index in made:
             after = actions[index].resource
             if after.key.type == "settings" and (why := self.ip.set_sysctls(after.spec["sysctls"])):
                 work.failed[index] = why
+        draft = Draft(seen)
+        first = [index for index in made if actions[index].key.type == "vrf"]
+        self._make(actions, first, draft, work)
+        if any("vrftable" in actions[index].resource.spec.get("action", "") for index in made):
+            # SIDs ask for it when they are made; the kernel has it only once it has VRF devices.
+            self.ip.set_sysctls({"net.vrf.strict_mode": 1})
+        self._make(actions, [index for index in made if index not in first], draft, work)
+        for index in made:
+            if index not in work.failed:
+                work.add(index, leftovers(actions[index].resource, seen))
+
+    def _make(self, actions: Sequence[Action], made: Sequence[int], draft: Draft, work: _Work) -> None:
+        taken = {_place(resource) for resource in draft.seen.resources.values()}
+        members = _Work(failed=work.failed)
         for index in made:
             after = actions[index].resource
             try:
                 work.add(index, draft.upsert(after, there=_place(after) in taken))
-                members.add(index, draft.nexthops)
+                members.add(index, draft.before)
             except NotThere as error:
                 work.failed[index] = str(error)
         members.run(self.ip, ipv6=True)
         work.drop_failed()  # what has the id of a member now may be anything
         work.run(self.ip)
-        if any(actions[index].key.type == "vrf" for index in made):
-            self.ip.set_sysctls({"net.vrf.strict_mode": 1})  # which End.DT4 asks for
-        for index in made:
-            if index not in work.failed:
-                work.add(index, leftovers(actions[index].resource, seen))
 
     def _deletes(self, actions: Sequence[Action], waiting: Sequence[int], seen: Seen, work: _Work) -> None:
         gone = [index for index in waiting if actions[index].after is None]
         gone.sort(key=lambda index: -ORDER.index(actions[index].key.type))
         for index in gone:
+            work.add(index, rules(actions[index].resource.spec.get("device", ""), seen))
+        work.run(self.ip, ipv6=True)
+        for index in gone:
             work.add(index, delete(actions[index].resource, seen))
         work.run(self.ip)
         # Nobody uses them, and whoever left them was broken off: nobody is to blame if one is gone already.
         self.ip.batch([f"nexthop delete id {number}" for number in seen.orphans])
+        kept = {actions[index].resource.spec.get("device") for index in waiting} | seen.links
+        lost = [line for device in seen.rules if device not in kept for line in rules(device, seen)]
+        self.ip.batch(lost, ipv6=True)
 
     def _mark(self, scope: str, seen: Seen) -> None:
         """Say whose the node is before anything is made; it may have been another's before.
@@ -201,6 +223,8 @@ def _state(action: Action, seen: Seen) -> State:
     now = _now(action.after, seen) if action.after else seen.resources.get(action.key)
     if _equal(now, action.after):
         return "done"
+    if now and "unfinished" in now.spec:  # by us, so whatever was to become of it
+        return "open"
     return "open" if _equal(now, action.before) else "moved"
 
 

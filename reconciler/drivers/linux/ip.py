@@ -41,10 +41,11 @@ class Ip:
         """Name it in messages."""
         return f"network namespace {self.netns}" if self.netns else "this network namespace"
 
-    def show(self, *commands: str) -> list[list[dict[str, Any]]]:
-        """Return what each command shows."""
+    def show(self, *commands: str, ipv6: bool = False) -> list[list[dict[str, Any]]]:
+        """Return what each command shows; rules are those of one family."""
+        family = ["-6"] if ipv6 else []
         for _ in range(_PATIENCE):
-            done = run([*self._ip, "-j", "-N", "-batch", "-"], "\n".join(commands))
+            done = run([*self._ip, *family, "-j", "-N", "-batch", "-"], "\n".join(commands))
             if done.returncode:
                 raise self._error(done.stderr)
             if _INTERRUPTED not in done.stderr:  # else something may be missing, and ip calls that success

@@ -1,7 +1,7 @@
 """What a kernel shows, as resources that can be compared with rendered ones.
 
 Ours is what carries our number twice: routes as protocol and metric, nexthops as protocol and first byte of
-the id. Links of ours carry an alias.
+the id. Links of ours are of a group with that number from the start, and carry an alias once they are whole.
 The alias of the loopback keeps what no route can: the scope of the node, its uplink and its encapsulation.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from reconciler.drivers.base import TransientError
@@ -28,7 +28,11 @@ _MINE: Final = str(NUMBER)
 _COMPLETE: Final = 3
 """Words of a mark with settings."""
 _BLACKHOLE: Final = "6"
+_BOTH: Final = 2
+"""A VRF ends the lookups of both families."""
 _ACTION_FIELDS: Final = ("nh4", "nh6", "table", "vrftable")
+
+_Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,12 @@ class Seen:
     orphans: tuple[int, ...] = ()
     """Nexthops of ours that no policy has and no route uses: left by somebody who was broken off. Told only
     where everything was read."""
+    lent: frozenset[int] = frozenset()
+    """Nexthops that routes or groups of somebody else use; they would go with them. Told like orphans."""
+    ends: frozenset[str] = frozenset()
+    """What ends the lookups in VRFs of ours, as TABLE PREFIX."""
+    rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Sources that lead out of VRFs of ours, by device."""
     ids: frozenset[int] = frozenset()
     """Ids of nexthops that are taken, by whomever."""
     foreign: frozenset[tuple[str, str]] = frozenset()
@@ -86,15 +96,25 @@ def look(ip: Ip, scope: str = "", *, everything: bool = False) -> Seen:
     seen.scope = seen.marked[0] if seen.marked else scope
     if len(seen.marked) == _COMPLETE:
         _settings(seen, source, ip)
-    mine: list[dict[str, Any]] = []
+    mine: list[_Row] = []
+    theirs: list[_Row] = []
+    ends: set[str] = set()
     foreign = [("link", link["ifname"]) for link in links if "ifname" in link and not _is_marked(link)]
     for row in routes:
         # Where only our protocol was asked for, ip does not say it again.
-        if row.get("metric") == NUMBER and (not everything or row.get("protocol") == _MINE):
+        ours = not everything or row.get("protocol") == _MINE
+        if ours and row.get("metric") == NUMBER:
             mine.append(row)
-        elif (row.get("protocol"), row.get("metric")) != (_MINE, LAST_RESORT):
-            foreign.append(("route", _name(row)))
+        elif ours and row.get("metric") == LAST_RESORT:
+            ends.add(_name(row))
+        else:
+            theirs.append(row)
+    foreign += [("route", _name(row)) for row in theirs]
     seen.links = frozenset(link["ifname"] for link in links if "ifname" in link)
+    seen.ends = frozenset(ends)
+    if everything or any(table_of(name) for name in seen.links):
+        (rules,) = ip.show("rule show", ipv6=True)
+        _rules(seen, rules)
     _links(seen, links)
     known = {row["id"]: row for row in nexthops}
     try:
@@ -102,7 +122,7 @@ def look(ip: Ip, scope: str = "", *, everything: bool = False) -> Seen:
     except KeyError:
         raise TransientError(f"{ip} changed while it was read") from None
     if everything:
-        _orphans(seen, known, routes)
+        _orphans(seen, known, mine, theirs)
     seen.foreign = frozenset(foreign)
     if seen.resources and not seen.scope:
         what = f"{seen.alias!r}, and not ours" if seen.alias else "gone"
@@ -112,7 +132,9 @@ def look(ip: Ip, scope: str = "", *, everything: bool = False) -> Seen:
 
 
 def _is_marked(link: Mapping[str, Any]) -> bool:
-    return str(link.get("ifalias", "")).split()[:1] == [MARK]
+    """Say whether a link is ours: whoever is broken off after making it leaves it without an alias."""
+    words = str(link.get("ifalias", "")).split()
+    return words[0] == MARK if words else str(link.get("group")) == _MINE
 
 
 def _settings(seen: Seen, source: Iterable[Mapping[str, Any]], ip: Ip) -> None:
@@ -130,15 +152,39 @@ def _settings(seen: Seen, source: Iterable[Mapping[str, Any]], ip: Ip) -> None:
 
 def _links(seen: Seen, links: Iterable[Mapping[str, Any]]) -> None:
     for link in links:
-        words = link.get("ifalias", "").split()
-        if words[:2] == [MARK, "vrf"] and (number := table_of(link["ifname"])):
-            _add(seen, "vrf", str(number), {"table": number, "device": link["ifname"]})
-        elif words[:2] == [MARK, "bridge"]:
-            table = table_of(link.get("master", ""))
-            _add(seen, "bridge", link["ifname"], {"name": link["ifname"], "table": table})
+        name = link.get("ifname", "")
+        if name == "lo" or not _is_marked(link):
+            continue
+        words, number = str(link.get("ifalias", "")).split(), table_of(name)
+        whole = bool(words) and "UP" in link.get("flags", ())
+        spec: dict[str, Any]
+        if number and words[1:] in ([], ["vrf"]):
+            sources = seen.rules.get(name, ())
+            whole = (
+                whole
+                and sum(end.startswith(f"{number} ") for end in seen.ends) == _BOTH
+                and len(sources) == 1
+            )
+            kind, key, spec = (
+                "vrf",
+                str(number),
+                {"table": number, "device": name, "source": ",".join(sources)},
+            )
+        elif words[1:] in ([], ["bridge"]):
+            kind, key, spec = "bridge", name, {"name": name, "table": table_of(link.get("master", ""))}
+        else:
+            continue
+        _add(seen, kind, key, spec if whole else {**spec, "unfinished": True})
 
 
-def _nexthops(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: list[dict[str, Any]]) -> None:
+def _rules(seen: Seen, rules: Iterable[_Row]) -> None:
+    for row in rules:
+        device = row.get("iif", "")
+        if (row.get("protocol"), row.get("priority")) == (_MINE, NUMBER) and "src" in row:
+            seen.rules[device] = tuple(sorted({*seen.rules.get(device, ()), address(row["src"])}))
+
+
+def _nexthops(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: list[_Row]) -> None:
     bsids: dict[int, str] = {}
     for row in routes:
         if str(row.get("table")) == _MINE and "nhid" in row:
@@ -153,13 +199,20 @@ def _nexthops(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: list[d
     seen.ids = frozenset(known)
 
 
-def _orphans(seen: Seen, known: Mapping[int, Mapping[str, Any]], routes: Iterable[Mapping[str, Any]]) -> None:
+def _orphans(
+    seen: Seen, known: Mapping[int, Mapping[str, Any]], mine: Iterable[_Row], theirs: Iterable[_Row]
+) -> None:
     """Find what nothing uses. A nexthop that goes takes along routes that use it, whosever they are."""
-    mine = {number for number, row in known.items() if (row.get("protocol"), number >> 24) == (_MINE, NUMBER)}
-    users = {row["nhid"] for row in routes if "nhid" in row}
-    groups = (row for number, row in known.items() if number in users or number not in mine)
-    members = {item["id"] for row in groups for item in row.get("group", ())}
-    seen.orphans = tuple(sorted(mine - users - members))
+    ours = {number for number, row in known.items() if (row.get("protocol"), number >> 24) == (_MINE, NUMBER)}
+    groups = (row for number, row in known.items() if number not in ours)
+    lent = _used(theirs) | {item["id"] for row in groups for item in row.get("group", ())}
+    used = lent | _used(mine)
+    members = {item["id"] for number in used & known.keys() for item in known[number].get("group", ())}
+    seen.lent, seen.orphans = frozenset(lent), tuple(sorted(ours - used - members))
+
+
+def _used(routes: Iterable[_Row]) -> set[int]:
+    return {row["nhid"] for row in routes if "nhid" in row}
 
 
 def _policy(bsid: str, group: Iterable[Mapping[str, Any]], known: Mapping[int, Any]) -> dict[str, Any]:
@@ -215,6 +268,8 @@ def _name(row: Mapping[str, Any]) -> str:
         text = "::/0" if "pref" in row else "0.0.0.0/0"
     elif "/" not in text:
         text += "/128" if ":" in text else "/32"
+    if ":" in text and "." in text:  # ::10.1.0.0/112
+        text = str(ip_network(text))
     return f"{table} {text}"
 
 

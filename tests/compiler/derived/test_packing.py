@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from compiler.derived.mtu import pod_mtu
@@ -75,7 +77,46 @@ def test_a_computed_list_fills_no_more_addresses_than_headends_push() -> None:
     assert written(built) == []  # what needs no SID is the IGP's way, and no list of its own
     assert mtu(built) == 9000 - 40
     only = policy(computed("latency", "includeAny: [fast]"))
-    assert "no list of 0 SIDs forces a path" in str(build(HALF, *WEAK, PACKED, only))
+    assert "no list that forces a path fits into one address with" in str(build(HALF, *WEAK, PACKED, only))
+
+
+CHAIN = ["p1", "p3", "p4", "p5", "p6", "p2"]
+TWINS = "kind: Underlay\nmetadata: {name: core}\nspec:\n  routers:\n"
+"""Six routers in a row, with two links from each to the next; and a slower way around them, over p7."""
+for AT in range(1, 8):
+    TWINS += f'    - {{name: p{AT}, loopback: "fd00:0:{AT}::1", locator: "fcbb:0:{AT}::/48", '
+    TWINS += f'endSid: "fcbb:0:{AT}::"}}\n'
+TWINS += "  links:\n"
+for FROM, TO in pairwise(CHAIN):
+    for TWIN, LATENCY in ((1, "1ms"), (2, "9ms")):
+        SID = f"fcbb:0:{FROM[1:]}:e{TWIN}::"
+        TWINS += f"    - {{name: {FROM}-{TO}-{TWIN}, latency: {LATENCY}, "
+        TWINS += f'ends: [{{at: {FROM}, endXSid: "{SID}"}}, {{at: {TO}}}]}}\n'
+for FROM, TO in (("p1", "p7"), ("p7", "p2")):
+    TWINS += f"    - {{name: {FROM}-{TO}, latency: 3ms, igpMetric: 400, "
+    TWINS += f"ends: [{{at: {FROM}}}, {{at: {TO}}}]}}\n"
+ONE_DOWN = "kind: Facts\nmetadata: {name: links}\nspec: {links: [{link: p4-p5-1, state: down}]}\n"
+
+
+def test_where_the_best_list_fills_too_many_addresses_the_next_one_is_taken() -> None:
+    fast = policy(computed("latency"))
+    assert {len(several) for several in written(build(TWINS, *NODES, PACKED, fast))} == {2}
+    lists = written(build(TWINS, *WEAK, PACKED, fast))
+    assert [len(several) for several in lists] == [1, 1]
+    assert all(several[0].startswith("fcbb:0:7:") for several in lists)
+
+
+@pytest.mark.parametrize(("most", "addresses"), [(5, 2), (6, 3)])
+def test_the_mtu_counts_on_the_limit_that_was_said_and_stays(most: int, addresses: int) -> None:
+    said = policy(computed("latency", f"maxSids: {most}"))
+    up, down = (build(TWINS, *NODES, PACKED, *more, said) for more in ((), (ONE_DOWN,)))
+    assert [len(written(built)[0]) for built in (up, down)] == [2, 1]
+    assert mtu(up) == mtu(down) == 9000 - 48 - 16 * addresses
+
+
+def test_where_a_router_does_not_pack_each_sid_may_take_an_address() -> None:
+    assert mtu(build(SMALL, *NODES, PACKED, policy(computed("latency", "maxSids: 2")))) == 9000 - 40
+    assert mtu(build(HALF, *NODES, PACKED, policy(computed("latency", "maxSids: 2")))) == 9000 - 96
 
 
 @pytest.mark.parametrize(

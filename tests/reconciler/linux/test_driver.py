@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ from reconciler.drivers import open_driver
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.drivers.linux.driver import Linux
 from reconciler.drivers.linux.ip import Ip
-from reconciler.drivers.linux.seen import FIRST_ID
+from reconciler.drivers.linux.seen import FIRST_ID, LAST_RESORT
 from reconciler.plan import Action, plan
 from renderers import RULES
+from renderers.linux import NUMBER
 from renderers.resource import Resource
 from renderers.rules import Impact, Operation
 from tests.kernels import (
@@ -329,21 +332,142 @@ def test_what_the_kernel_lacks_is_said_before_anything_is_changed(node: Node) ->
     assert dict(node.driver.observe().resources) == {}
 
 
-def test_a_vrf_holds_its_bridge_and_its_sids(node: Node) -> None:
+VRF = an_object("vrf", "4711", table=4711, device="vrf4711", source="fd11::1")
+BRIDGE = an_object("bridge", "br-blue", name="br-blue", table=0)
+IN_VRF = (
+    SETTINGS,
+    POLICY,
+    VRF,
+    an_object("bridge", "br-blue", name="br-blue", table=4711),
+    an_object("localsid", "fcdd::9", sid="fcdd::9", action="End.DT4 vrftable 4711", interface="eth0"),
+    a_steering("10.7.0.0/24", "cafe:1::1", 4711),
+)
+
+
+@pytest.fixture
+def vrfs(node: Node) -> Node:
     if why := node.driver.kernel.lacks("VRF devices"):
         pytest.skip(why)
-    wanted = (
-        SETTINGS,
-        POLICY,
-        an_object("vrf", "4711", table=4711, device="vrf4711"),
-        an_object("bridge", "br-blue", name="br-blue", table=4711),
-        an_object("localsid", "fcdd::9", sid="fcdd::9", action="End.DT4 vrftable 4711", interface="eth0"),
-        a_steering("10.7.0.0/24", "cafe:1::1", 4711),
+    return node
+
+
+def test_a_vrf_holds_its_bridge_and_its_sids(vrfs: Node) -> None:
+    assert vrfs.become(*IN_VRF) == []
+    assert dict(vrfs.driver.observe().resources) == {item.key: item for item in IN_VRF}
+    assert vrfs.become() == []
+    assert dict(vrfs.driver.observe().resources) == {}
+
+
+def test_a_vrf_and_what_stands_on_it_are_made_in_one_batch(vrfs: Node) -> None:
+    actions = [Action("t", "create", 0, None, item, "", Impact("hitless", "")) for item in IN_VRF]
+    batch = vrfs.driver.stage(actions)
+    assert [outcome.message for outcome in vrfs.driver.commit(batch) if outcome.status != "done"] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sysctl", "-qw", "net.vrf.strict_mode=0"),
+        ("ip", "route", "delete", "unreachable", "default", "table", "4711", "metric", "4278198272"),
+        ("ip", "link", "set", "vrf4711", "down"),
+        ("ip", "link", "set", "br-blue", "down"),
+        ("ip", "link", "delete", "vrf4711"),
+        ("ip", "-6", "rule", "delete", "pref", "151"),
+    ],
+)
+def test_a_vrf_that_was_left_half_made_is_completed(vrfs: Node, words: tuple[str, ...]) -> None:
+    vrfs.become(*(item for item in IN_VRF if item.key.type != "localsid"))
+    vrfs.spaces.run("node", *words)
+    assert vrfs.become(*IN_VRF) == []
+    vrfs.spaces.run("node", *words)
+    assert vrfs.become(*IN_VRF) == []
+    assert dict(vrfs.driver.observe().resources) == {item.key: item for item in IN_VRF}
+    for name in ("vrf4711", "br-blue"):
+        (link,) = vrfs.spaces.show("node", f"link show {name}")
+        assert "UP" in link["flags"]
+    (rule,) = (row for row in vrfs.spaces.show("node", "-6 rule show") if row["priority"] == NUMBER)
+    assert (rule["src"], rule["iif"], rule["table"]) == ("fd11::1", "vrf4711", "main")
+    for family in ("-4", "-6"):
+        assert vrfs.spaces.show("node", f"{family} route show default table 4711 metric {LAST_RESORT}")
+    vrfs.spaces.run("node", *words)
+    assert vrfs.become() == []
+    assert dict(vrfs.driver.observe().resources) == {}
+    vrfs.become(ROUTE)
+    assert not [row for row in vrfs.spaces.show("node", "-6 rule show") if row["priority"] == NUMBER]
+
+
+class KilledError(Exception):
+    """Somebody ended the apply."""
+
+
+class Dying(Ip):
+    """A kernel that is told so many commands, and then no more."""
+
+    left = 0
+
+    def batch(self, commands: Sequence[str], *, ipv6: bool = False) -> dict[int, str]:
+        done, self.left = commands[: self.left], self.left - len(commands)
+        failed = super().batch(done, ipv6=ipv6)
+        if self.left < 0:
+            raise KilledError
+        return failed
+
+
+@pytest.mark.parametrize("wanted", [(), (BRIDGE, *OBJECTS, STEERING)], ids=["gone", "other"])
+def test_an_apply_that_is_killed_after_any_command_is_completed(
+    node: Node, wanted: tuple[Resource, ...]
+) -> None:
+    """Also where it was making a link: that is ours before it has its name tag."""
+    for number in count():
+        dying = node.driver.ip = Dying(node.netns)
+        dying.left = number
+        with suppress(KilledError):
+            node.become(*ALL, BRIDGE)
+        node.driver.ip = Ip(node.netns)
+        assert node.become(*wanted) == [], number
+        assert dict(node.driver.observe().resources) == {item.key: item for item in wanted}
+        node.become()
+        assert node.nexthops() == 0
+        assert "br-blue" not in {link["ifname"] for link in node.spaces.show("node", "link show")}
+        if dying.left >= 0:  # it was not killed any more
+            break
+
+
+def test_a_link_that_somebody_else_makes_meanwhile_stays_theirs(node: Node) -> None:
+    batch = node.driver.stage([Action("t", "create", 0, None, BRIDGE, "", Impact("hitless", ""))])
+    node.spaces.ip("node", "link add br-blue type bridge")
+    (outcome,) = node.driver.commit(batch)
+    assert "not ours" in outcome.message
+    (link,) = node.spaces.show("node", "link show br-blue")
+    assert "ifalias" not in link
+    assert node.driver.observe().resources.keys() <= {SETTINGS.key}
+
+
+def test_routes_of_somebody_else_that_use_a_policy_of_ours_stay_when_it_goes(node: Node) -> None:
+    node.become(*ALL)
+    ids = {row["id"]: row for row in node.spaces.show("node", "nexthop show")}
+    (group,) = (number for number, row in ids.items() if "group" in row)
+    member = min(ids.keys() - {group})
+    node.spaces.ip(
+        "node",
+        f"route add 10.9.0.0/16 nhid {group} proto static",
+        f"route add fd77::/64 nhid {member} proto static",
     )
+    node.become(*(changed(POLICY) if item is POLICY else item for item in ALL))
+    assert node.spaces.show("node", "-6 route show fd77::/64")
+    assert node.become() == []
+    assert node.spaces.show("node", "-4 route show 10.9.0.0/16")
+    assert node.spaces.show("node", "-6 route show fd77::/64")
+    node.spaces.ip("node", "route delete 10.9.0.0/16", "route delete fd77::/64")
+    node.become(ROUTE)
+    assert node.nexthops() == 0
+
+
+@pytest.mark.parametrize("prefix", ["::a01:0/112", "::ffff:a00:0/104", "64:ff9b::a00:0/104"])
+def test_prefixes_that_the_kernel_writes_with_dots_are_known_again(node: Node, prefix: str) -> None:
+    wanted = (*ALL, a_steering(prefix, "cafe:1::1"))
     assert node.become(*wanted) == []
     assert dict(node.driver.observe().resources) == {item.key: item for item in wanted}
-    assert node.become() == []
-    assert dict(node.driver.observe().resources) == {}
 
 
 def test_a_namespace_that_is_not_there_may_come_later(tmp_path: Path) -> None:
