@@ -366,7 +366,6 @@ Vni = Annotated[int, _whole(4096, 16777214, "VNI")]
 TableId = Annotated[int, _whole(1, 4294967294, "routing table id")]
 # 1280 is the least that IPv6 allows.
 Mtu = Annotated[int, _whole(1280, 9216, "MTU", "bytes of IP packet")]
-Port = Annotated[int, _whole(1, 65535, "TCP port")]
 Metric = Annotated[int, _whole(1, 16777214, "metric")]
 # RFC 9256 §2.1: not zero.
 Color = Annotated[int, _whole(1, 4294967295, "colour")]

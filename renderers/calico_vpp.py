@@ -195,17 +195,17 @@ def _role(where: str, element: CalicoOverlay) -> Iterator[Resource]:
 
 
 def _peer(where: str, element: BgpPeering) -> Resource:
-    address = element.address
-    if element.port:
-        address = f"[{address}]:{element.port}" if ":" in address else f"{address}:{element.port}"
-    spec: dict[str, Any] = {"peerIP": address, "asNumber": element.asn, "nodeSelector": element.selector}
+    spec: dict[str, Any] = {
+        "peerIP": element.address,
+        "asNumber": element.asn,
+        "nodeSelector": element.selector,
+    }
     if element.secret:
         name, _, key = element.secret.partition("/")
         spec["password"] = {"secretKeyRef": {"name": name, "key": key}}
     fields = {
         "name": ("metadata.name",),
         "address": ("spec.peerIP",),
-        "port": ("spec.peerIP",),
         "asn": ("spec.asNumber",),
         "selector": ("spec.nodeSelector",),
         "secret": ("spec.password",),

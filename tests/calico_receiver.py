@@ -1,4 +1,7 @@
-"""How an agent of Calico-VPP 3.32 chooses among SR policies that it hears: rules as they stand in its code.
+"""How an agent of Calico-VPP chooses among SR policies that it hears: rules as they stand in its code.
+
+3.32.0 keeps to them for announcements of one segment list; of several it makes one, which the compiler
+does not let pass (IC2644).
 
 It keeps every announcement that it ever heard, in the order of their coming, and forgets none when it is
 withdrawn; only a restart empties the list.

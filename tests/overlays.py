@@ -39,13 +39,13 @@ spec:
   serviceCidrs: {ipv4: 10.96.0.0/16, ipv6: "fd97::/112"}
   srv6: {localsids: "fcff::/48", policies: "cafe:2::/118"}
   uplinkInterface: eth1
-  versions: {calicoVpp: 3.32.0}
+  versions: {calicoVpp: 3.33.0}
   bgp:
     asn: 64512
     injector: "fd22::ffff"
     peers:
-      - {name: injector, address: "fd22::ffff", asn: 64512, port: 1179, nodes: {names: [w1]}}
-      - {name: rr, address: 192.0.2.9, asn: 64513, password: {kubernetes: calico/bgp/rr}}
+      - {name: injector, address: "fd22::ffff", asn: 64512, nodes: {names: [w1]}}
+      - {name: rr, address: 192.0.2.9, asn: 64513, password: {kubernetes: calico-vpp-dataplane/bgp/rr}}
 """
 FACTS = """kind: Facts
 metadata: {name: seen}

@@ -30,6 +30,7 @@ from compiler.check.ports import (
     check_vlans_of_ports,
 )
 from compiler.check.providers import check_providers
+from compiler.check.targets import check_targets
 from compiler.check.underlay import check_links
 from compiler.check.vfs import check_capacity, check_pools
 from compiler.check.zones import check_zone_leaks
@@ -63,6 +64,7 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
     check_providers,  # what Apstra and FRR can take
     check_exits,  # ways out use ports, neighbours and next hops that exist
     check_assertions,  # what users want to stay true
+    check_targets,  # something goes to each of them
 )
 CHECKS_WITH_IDS: Final[tuple[Callable[[Allocated, Report], None], ...]] = (
     check_leases,  # facts and steered prefixes against what was leased

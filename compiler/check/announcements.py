@@ -35,6 +35,8 @@ def check_announcements(resolved: Resolved, report: Report) -> None:
             )
         if cluster.spec.bgp.injection == "reflected":
             _reflected(cluster, resolved, report)
+        if not owns_sids(cluster) and cluster.spec.bgp.injector and cluster.spec.bgp.peers:
+            _sessions(cluster, resolved, report)
     _sizes(resolved, report)
     _colors(resolved, report)
     _marks(resolved, report)
@@ -72,6 +74,26 @@ def _reflected(cluster: Cluster, resolved: Resolved, report: Report) -> None:
             cluster.intent.span("spec", "bgp", "injection"),
             f"the route targets of {heads} headends do not fit into a BGP message of {LARGEST_MESSAGE} bytes",
             "announce over direct sessions (injection: direct)",
+        )
+
+
+def _sessions(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """Calico-VPP nodes pass on nothing that they hear: each needs a neighbour beside the other nodes."""
+    selectors = [peer.nodes for peer in cluster.spec.bgp.peers]
+    servers = {name: resolved.servers[name] for name in cluster.servers}
+    deaf = [
+        name
+        for name, server in servers.items()
+        if not any(nodes is None or nodes.chooses(name, server.labels) for nodes in selectors)
+    ]
+    if deaf:
+        more = f" and {len(deaf) - 1} more" if len(deaf) > 1 else ""
+        report.warning(
+            "IC2678",
+            cluster.intent.span("spec", "bgp", "peers"),
+            f"node {deaf[0]!r}{more} of cluster {cluster.name!r} has no session to hear policies over",
+            "choose all nodes for the peer that announces, or that reflects what is announced",
+            [Related(cluster.intent.span("spec", "bgp", "injector"), "policies are announced")],
         )
 
 

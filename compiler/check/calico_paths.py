@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from compiler.allocated import PODS
+from compiler.check.overlay import numbers
 from compiler.derived.overlay import SID_FACT, families, owns_sids
-from compiler.derived.policy import active
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.model import Intent
+
+FIRST_SEVERAL_LISTS: Final = (3, 33, 0)
+"""First release of Calico-VPP that keeps the segment lists of a policy apart."""
 
 
 def check_calico_paths(
@@ -23,8 +28,8 @@ def check_calico_paths(
     for name, nodes in targets.items():
         cluster = resolved.clusters[name]
         _steer(intent, cluster, report)
+        _one_list(intent, cluster, report)
         if owns_sids(cluster):
-            _one_list(intent, cluster, resolved, report)
             continue
         _headends(intent, cluster, (heads, tuple(nodes)), resolved, report)
         _injectors(intent, cluster, resolved, report)
@@ -47,19 +52,33 @@ def _steer(intent: Intent, cluster: Cluster, report: Report) -> None:
             )
 
 
-def _one_list(intent: Intent, cluster: Cluster, resolved: Resolved, report: Report) -> None:
-    """The agent's ConfigMap holds one segment list per policy."""
-    for choice in active(resolved)[intent.name].values():
-        if len(choice.lists) > 1:
+def _one_list(intent: Intent, cluster: Cluster, report: Report) -> None:
+    """The agent's ConfigMap holds one list per policy, and older agents put all that they hear into one.
+
+    Candidates that are not in use count as well: they come when others fail.
+    """
+    version = cluster.spec.versions.calico_vpp
+    if owns_sids(cluster):
+        why = f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy"
+        hint = "use controlPlane: bgp"
+        place = Related(cluster.intent.span("spec", "controlPlane"), "the control plane")
+    elif version is None or numbers(version) < FIRST_SEVERAL_LISTS:
+        said = f"Calico-VPP {version}" if version else "Calico-VPP, whose version is not said,"
+        why = f"{said} makes one path of all segment lists at the nodes of cluster {cluster.name!r}"
+        first = ".".join(map(str, FIRST_SEVERAL_LISTS))
+        hint = f"run Calico-VPP {first} or newer, and say it in versions.calicoVpp"
+        place = Related(cluster.intent.span("spec", "versions" if version else "dataplane"), "its version")
+    else:
+        return
+    for index, path in enumerate(intent.spec.candidate_paths):
+        if len(path.explicit or ()) > 1:
             report.error(
                 "IC2644",
-                intent.span("spec", "candidatePaths", choice.candidate.index, "explicit"),
-                f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy, "
-                f"not {len(choice.lists)}",
-                "write one list per candidate path, or use controlPlane: bgp",
-                [Related(cluster.intent.span("spec", "controlPlane"), "the control plane")],
+                intent.span("spec", "candidatePaths", index, "explicit"),
+                f"{why}; here are {len(path.explicit)}",
+                f"write one list per candidate path, or {hint}",
+                [place],
             )
-            return
 
 
 def _headends(

@@ -21,6 +21,7 @@ def check_calico_pools(resolved: Resolved, report: Report) -> None:
         if cluster.spec.srv6 and not owns_sids(cluster):
             _bsids(cluster, resolved, report)
             _services(cluster, report)
+            _uplink(cluster, report)
         _pods(cluster, report)
 
 
@@ -47,6 +48,17 @@ def _bsids(cluster: Cluster, resolved: Resolved, report: Report) -> None:
             f"the first half of {pool} has {_blocks(blocks)} of BSIDs for {nodes} nodes",
             f"an agent that restarts draws new BSIDs and gives none back: use a /{_fitting(nodes)} or larger",
             related,
+        )
+
+
+def _uplink(cluster: Cluster, report: Report) -> None:
+    """What agents are told of interfaces is one value: leaving it out could take away what they have."""
+    if cluster.spec.uplink_interface is None:
+        report.error(
+            "IC2680",
+            cluster.intent.span("spec"),
+            f"cluster {cluster.name!r} does not say which interface Calico-VPP takes over",
+            "say uplinkInterface, as the running agents have it (CALICOVPP_INTERFACES in calico-vpp-config)",
         )
 
 

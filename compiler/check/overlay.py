@@ -23,6 +23,8 @@ FIRST_CALICO_VPP: Final = (3, 32, 0)
 """First release with colours that keep the families apart in BGP."""
 LARGEST_CALICO_ASN: Final = 2**31 - 1
 """Calico's CRDs hold AS numbers as int32."""
+CALICO_NAMESPACE: Final = "calico-vpp-dataplane"
+"""Where its agents run, and look for Secrets."""
 CALICO_BLOCKS: Final = {"ipv4": (20, 32), "ipv6": (116, 128)}
 """Block sizes that Calico's IPAM takes."""
 
@@ -31,11 +33,13 @@ def check_clusters(resolved: Resolved, report: Report) -> None:
     """Check each cluster inside itself, and most of it only where it has an SRv6 overlay."""
     for cluster in resolved.clusters.values():
         _names(cluster, report)
+        if cluster.spec.dataplane == "calico-vpp":
+            _calico(cluster, report)
         if cluster.spec.srv6 is None:
             continue
         _planes(cluster, cluster.spec.srv6, resolved, report)
         if cluster.spec.dataplane == "calico-vpp":
-            _calico(cluster, cluster.spec.srv6, report)
+            _calico_overlay(cluster, cluster.spec.srv6, report)
         _nodes(cluster, resolved, report)
         _mtu(cluster, resolved, report)
 
@@ -67,19 +71,23 @@ def _planes(cluster: Cluster, overlay: Overlay, resolved: Resolved, report: Repo
         check_packing(cluster, overlay, resolved, report)
 
 
-def _calico(cluster: Cluster, overlay: Overlay, report: Report) -> None:
-    spec, intent = cluster.spec, cluster.intent
-    if spec.control_plane == "kubernetes":
+def _calico_overlay(cluster: Cluster, overlay: Overlay, report: Report) -> None:
+    if cluster.spec.control_plane == "kubernetes":
         _agent_build(cluster, report)
     else:
         _version(cluster, report)
     if overlay.policies.prefixlen > 121:  # noqa: PLR2004 -- two halves of at least one /122 block
         report.error(
             "IC2613",
-            intent.span("spec", "srv6", "policies"),
+            cluster.intent.span("spec", "srv6", "policies"),
             f"BSID pool {overlay.policies} is too small for Calico-VPP",
             "use a /121 or larger: the first half is Calico's, in blocks of /122",
         )
+
+
+def _calico(cluster: Cluster, report: Report) -> None:
+    """Check what Calico is told whether it has an overlay or not: block sizes and BGP."""
+    spec, intent = cluster.spec, cluster.intent
     for family, (low, high) in CALICO_BLOCKS.items():
         size = getattr(spec.block_sizes, family)
         if getattr(spec.pod_cidrs, family) and not low <= size <= high:
@@ -91,12 +99,12 @@ def _calico(cluster: Cluster, overlay: Overlay, report: Report) -> None:
             )
     for index, peer in enumerate(spec.bgp.peers):
         where = ("spec", "bgp", "peers", index)
-        if peer.password and not peer.password.kubernetes:
+        if peer.password and not (peer.password.kubernetes or "").startswith(f"{CALICO_NAMESPACE}/"):
             report.error(
                 "IC2615",
                 intent.span(*where, "password"),
-                f"Calico reads the password of peer {peer.name!r} from a Kubernetes Secret only",
-                "write password: {kubernetes: namespace/name/key}",
+                f"Calico-VPP reads the password of peer {peer.name!r} from a Secret beside its agents only",
+                f"write password: {{kubernetes: {CALICO_NAMESPACE}/name/key}}",
             )
         if peer.asn > LARGEST_CALICO_ASN:
             report.error(
@@ -127,6 +135,12 @@ def _agent_build(cluster: Cluster, report: Report) -> None:
         )
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the three numbers of a version, for comparison; what stands behind them does not count."""
+    said = re.findall(r"[0-9]+", re.split(r"[-+]", version)[0])
+    return (*map(int, said), 0, 0)[:3]
+
+
 def _version(cluster: Cluster, report: Report) -> None:
     version = cluster.spec.versions.calico_vpp
     if version is None:
@@ -137,8 +151,7 @@ def _version(cluster: Cluster, report: Report) -> None:
             "the SRv6 overlay needs 3.32.0 or newer: say versions.calicoVpp",
         )
         return
-    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", re.split(r"[-+]", version)[0]))
-    if (*numbers, 0, 0)[:3] < FIRST_CALICO_VPP:
+    if numbers(version) < FIRST_CALICO_VPP:
         report.error(
             "IC2611",
             cluster.intent.span("spec", "versions", "calicoVpp"),

@@ -201,10 +201,12 @@ def _twice(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
     for (node, zone, family), several in claims(resolved).items():
         if len(several) < 2:  # noqa: PLR2004 -- one alone is no pair
             continue
+        apart = owns_sids(resolved.clusters[resolved.servers[node].cluster or ""])
         taken: dict[tuple[str, str], str] = {}
         for claim in several:
             for network in sorted(claim.networks):
-                for head in sorted(claim.headends):
+                # One announcement towards a Calico node is for all of them.
+                for head in sorted(claim.headends) if apart else ("",):
                     other = taken.setdefault((head, network), claim.policy)
                     if other != claim.policy:
                         yield (

@@ -46,7 +46,8 @@ def _check_installed(cluster: Cluster, entries: tuple[Offer, ...], report: Repor
             wanted[part].append(offer)
     for part, several in wanted.items():
         first = several[0]
-        others = f" (and {len(several) - 1} others)" if len(several) > 1 else ""
+        more = len(several) - 1
+        others = f" (and {more} {'other' if more == 1 else 'others'})" if more else ""
         report.error(
             "IC2301",
             first.network.intent.span(*first.path),

@@ -197,7 +197,6 @@ class BgpPeering(Element):
 
     name: str
     address: str
-    port: int | None
     asn: int
     selector: str
     """Calico node selector."""

@@ -125,7 +125,7 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
         localsids=str(overlay.localsids),
         policies=drawn,
         service_prefixes=tuple(str(prefix) for prefix in prefixes if prefix),
-        interface=found.spec.uplink_interface,
+        interface=found.spec.uplink_interface or "",  # said, or there would have been an error
     )
 
 
@@ -152,7 +152,6 @@ def _bgp(found: Cluster, resolved: Resolved) -> Iterator[Element]:
             ),
             name=peer.name,
             address=str(peer.address),
-            port=peer.port,
             asn=peer.asn,
             selector=calico_selector(peer.nodes, resolved),
             secret=_secret(peer),
@@ -162,7 +161,6 @@ def _bgp(found: Cluster, resolved: Resolved) -> Iterator[Element]:
 _PEER_FIELDS: Final = (
     ("name", "name"),
     ("address", "address"),
-    ("port", "port"),
     ("asn", "asn"),
     ("selector", "nodes"),
     ("secret", "password"),

@@ -14,7 +14,6 @@ from intent.scalars import (
     Label,
     Mtu,
     Name,
-    Port,
     Prefix4,
     Prefix6,
     Text,
@@ -75,15 +74,14 @@ class BgpPeer(Model):
     name: Label
     """Name of the peering."""
     address: IP
-    """Address of the neighbour."""
+    """Address of the neighbour; agents of Calico-VPP open sessions to TCP port 179 only."""
     asn: Asn
     """AS number of the neighbour."""
-    port: Port | None = None
-    """TCP port of the neighbour, where it is not 179."""
     nodes: Annotated[Selector, Ref("Node")] | None = None
     """Nodes that peer with it; all, where not said."""
     password: SecretRef | None = None
-    """TCP MD5 password, by reference."""
+    """TCP MD5 password, by reference: a Secret in the namespace of Calico-VPP's agents, which must have the
+    right to read it."""
 
 
 class Bgp(Model):
@@ -175,8 +173,8 @@ class ClusterSpec(Spec):
     """SRv6 overlay; the cluster takes part in no overlay where not said."""
     pod_mtu: Mtu | None = None
     """Pin the MTU of pods; computed from underlay and encapsulation where not said."""
-    uplink_interface: Text = "eth0"
-    """Uplink that Calico-VPP takes over (`calico-vpp` only)."""
+    uplink_interface: Text | None = None
+    """Uplink that Calico-VPP takes over (`calico-vpp` only); must be said for SRv6 under BGP."""
     bgp: Bgp = Bgp()
     """BGP."""
     versions: Versions = Versions()

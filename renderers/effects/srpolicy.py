@@ -31,7 +31,7 @@ EFFECTS: Final[Effects] = {
         ),
         Effect("hitless", "nothing is steered into it before a later phase", CREATE),
         Effect("hitless", "agents add new segment lists before they take old ones away", UPDATE | REPLACE),
-        Effect("hitless", "steering into it was moved or taken away in an earlier phase", DELETE),
+        Effect("hitless", "nothing is steered into it any more, or another one has its BSID", DELETE),
     ),
     ("srpolicy", "remainder"): (
         Effect("brief loss", "it led to a SID that the node gave up: agents follow to the new one", DELETE),

@@ -164,6 +164,18 @@ def test_escapes_that_are_seen_on_screen_are_text() -> None:
     assert value('a: "x\\ty\\n\\u00fc"\n') == {"a": "x\ty\nü"}
 
 
+def test_the_marks_of_a_merge_conflict_are_told_as_such() -> None:
+    report = Report()
+    parse(Source("a.yaml", "a:\n<<<<<<< HEAD\n  b: 1\n=======\n  b: 2\n>>>>>>> topic\n"), report)
+    assert [str(entry.span) for entry in report.found] == ["a.yaml:2:1"]
+    assert "merge conflict" in report.found[0].message
+    assert "delete the marks" in report.found[0].hint
+
+
+def test_text_that_looks_like_a_merge_conflict_is_text() -> None:
+    assert value("a: |\n  <<<<<<< HEAD\n  =======\n  >>>>>>> topic\n")
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [

@@ -212,6 +212,14 @@ def test_a_link_that_leads_nowhere_is_not_a_missing_file(tmp_path: Path) -> None
     entry = Folder(tmp_path).read("intentc.lock")
     assert isinstance(entry, Unreadable)
     assert (entry.file, entry.code) == ("intentc.lock", "IC1001")
+    assert "symbolic link leads to nothing" in entry.why
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "intentc.yaml").mkdir()
+    entry = Folder(tmp_path).read("intentc.yaml")
+    assert isinstance(entry, Unreadable)
+    assert (entry.file, entry.code) == ("intentc.yaml", "IC1003")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -181,11 +181,11 @@ RULES = [
         "next hop fd00::1 is of another family than 0.0.0.0/0",
     ),
     ("Node", "nics: [{name: a}, {name: a}]", "NIC or bond 'a' is said twice"),
-    ("SRv6Policy", POLICY + "  - name: a", "candidate path 'a' is either explicit or dynamic"),
+    ("SRv6Policy", POLICY + "  - name: a", "candidate path 'a' says no path"),
     (
         "SRv6Policy",
         POLICY + "  - name: a\n    dynamic: {objective: te}\n    explicit: [{segments: [{router: p}]}]",
-        "candidate path 'a' is either explicit or dynamic",
+        "candidate path 'a' is both explicit and dynamic",
     ),
     (
         "SRv6Policy",
@@ -244,11 +244,58 @@ RULES = [
         "targets: [{name: a, type: overlay}, {name: b, type: overlay, clusters: [east]}]",
         "targets 'a' and 'b' write the same NodeOverlay objects",
     ),
-    ("Project", "targets: [{name: a}, {name: b}]", "two targets share 'rendered' and 'rendered'"),
+    ("Project", "targets: [{name: a}, {name: b}]", "targets 'a' and 'b' both write into 'rendered'"),
     (
         "Project",
         "targets: [{name: a}, {name: b, path: rendered/b}]",
-        "two targets share 'rendered/b' and 'rendered'",
+        "targets 'a' and 'b' both write into 'rendered'",
+    ),
+    ("Project", "targets: [{name: a, path: .}]", "target 'a' would write among the files of the repository"),
+    ("Project", "targets: [{name: a, path: .git/x}]", "target 'a' would write into git's own folder"),
+    (
+        "Project",
+        "targets: [{name: a, path: ./intent}]",
+        "target 'a' would write into 'intent', where intent/**/*.yaml reads",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, path: intent/out}]",
+        "target 'a' would write into 'intent/out', where intent/**/*.yaml reads",
+    ),
+    (
+        "Project",
+        "facts: [net/facts/*.yaml]\ntargets: [{name: a, path: net}]",
+        "target 'a' would write into 'net', where net/facts/*.yaml reads",
+    ),
+    (
+        "Project",
+        "intent: ['**/*.yaml']",
+        "target 'default' would write into 'rendered', where **/*.yaml reads",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, path: intentc.lock}]",
+        "target 'a' would write into 'intentc.lock', where intentc.lock lies",
+    ),
+    (
+        "Project",
+        "ledger: ids/lock\ntargets: [{name: a, path: ids}]",
+        "target 'a' would write into 'ids', where ids/lock lies",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, path: intentc.yaml/x}]",
+        "target 'a' would write into 'intentc.yaml/x', where intentc.yaml lies",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, type: gobgp, clusters: [a], address: 127.0.0.1}]",
+        "'127.0.0.1' is not HOST:PORT",
+    ),
+    (
+        "Project",
+        "targets: [{name: a, type: gobgp, clusters: [a], address: '::1:50051'}]",
+        "'::1:50051' is not HOST:PORT",
     ),
     ("Project", "ledger: ../x.lock", "'../x.lock' leaves the repository"),
     ("Project", "intent: [/etc/*.yaml]", "'/etc/*.yaml' leaves the repository"),
@@ -272,6 +319,10 @@ def test_rules_between_fields(kind: str, spec: str, expected: str) -> None:
         ("FabricAttachment", "network: a\nports: [{node: a, bond: c}, {fabric: a, switch: b, port: e1}]"),
         ("ExternalConnection", EXIT + "    address: 192.0.2.0/31\n    local: 192.0.2.1"),
         ("Project", "intent: ['*.yaml', 'a/**/*.yml']"),
+        ("Project", "intent: ['**/*.yaml']\ntargets: [{name: a, path: .rendered}]"),
+        ("Project", "targets: [{name: a, path: intents}, {name: b, path: out/intent}]"),
+        ("Project", "targets: [{name: a, type: gobgp, clusters: [a], address: '[::1]:50051'}]"),
+        ("Project", "targets: [{name: a, type: gobgp, clusters: [a], address: 'unix:///run/gobgp.sock'}]"),
     ],
 )
 def test_what_the_rules_allow(kind: str, spec: str) -> None:

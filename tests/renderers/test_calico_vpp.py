@@ -16,7 +16,7 @@ from tests.support import Built, build
 
 TE = policy(headends="{clusters: [core]}", endpoints="{nodes: {names: [w2]}}")
 KUBERNETES = CALICO.replace("controlPlane: bgp", "controlPlane: kubernetes").replace(
-    "  versions: {calicoVpp: 3.32.0}\n", ""
+    "  versions: {calicoVpp: 3.33.0}\n", ""
 )
 ONE = "\n    - {name: one, explicit: [{segments: [{router: p1}]}]}\n"
 
@@ -74,10 +74,10 @@ def test_the_pool_of_a_node_is_named_as_kubernetes_knows_it() -> None:
     )
 
 
-def test_peers_have_ports_selectors_and_passwords_by_reference(built: Built) -> None:
+def test_peers_have_selectors_and_passwords_by_reference(built: Built) -> None:
     peers = specs(built, CORE, "BGPPeer")
     assert peers["injector"]["spec"] == {
-        "peerIP": "[fd22::ffff]:1179",
+        "peerIP": "fd22::ffff",
         "asNumber": 64512,
         "nodeSelector": "kubernetes.io/hostname in { 'w1' }",
     }

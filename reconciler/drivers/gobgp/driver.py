@@ -9,7 +9,8 @@ the node's own path of one SID is announced in its place. That remainder counts 
 the SID that the node announces now; one that does not is shown as such, and the next apply makes it anew.
 
 Clusters of a mesh may announce the same policy, each under its mark. A remainder never stands beside one of
-these, since agents would take whichever comes last.
+these, since agents would take whichever comes last. For what was heard at a higher priority than ours that
+priority is kept.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Table:
     """What was injected with one of our marks, remainders included; kept up to date while a batch is done."""
     own: Mapping[tuple[str, int], Announced]
     """What Calico-VPP nodes announce towards themselves, by address and colour."""
+    strange: Mapping[str, Nlri]
+    """What else was injected, by BSID."""
 
 
 def open_gobgp(target: Target) -> Gobgp:
@@ -101,7 +104,9 @@ class Gobgp:
 
     def observe(self) -> Observation:
         """Return the policies that are announced for our clusters."""
-        table = self._table()
+        return self._observed(self._table())
+
+    def _observed(self, table: Table) -> Observation:
         found = (self._resource(item) for item in table.ours.values() if not _gone(item, table))
         return Observation({resource.key: resource for resource in found}, keeps_protection=False)
 
@@ -116,10 +121,11 @@ class Gobgp:
     def stage(self, actions: Sequence[Action], token: int = 0) -> Batch:
         """Refuse what is no policy of ours, or has moved."""
         del token
-        now = self.observe()
+        table = self._table()
+        now = self._observed(table)
         refused = {}
         for action in actions:
-            if why := self._unfit(action):
+            if why := self._unfit(action) or self._disputed(action, table):
                 refused[action.key] = why
             elif action.after is None and self._foreign(action.key):
                 continue  # deleting what is not ours changes nothing
@@ -155,11 +161,18 @@ class Gobgp:
             for item in reversed(listed)  # the best path of an NLRI comes first, and shall stand
             if item.neighbor and item.nlri.distinguisher == _OF_NODES
         }
-        return Table(ours, own)
+        strange = {
+            item.bsid: item.nlri
+            for item in listed
+            if item.bsid and not item.neighbor and item.nlri not in ours
+        }
+        return Table(ours, own, strange)
 
     def _resource(self, found: Announced) -> Resource:
         cluster = self.clusters[marked(found.nlri.distinguisher)]
         kind = REMAINDER if _remains(found) else TYPE
+        if calico_family(found.nlri.distinguisher) is not None and (found.priority or 0) > PRIORITY:
+            found = replace(found, priority=PRIORITY)  # to agents it is as good
         return Resource(Key(FAMILY, f"cluster/{cluster}", kind, str(found.nlri)), spec_of(found))
 
     def _foreign(self, key: Key) -> bool:
@@ -185,6 +198,18 @@ class Gobgp:
             return f"{action.key} names another policy than its fields: {wanted.nlri}"
         return ""
 
+    def _disputed(self, action: Action, table: Table) -> str:
+        """Say why a policy cannot stand beside what else was injected; empty where it can."""
+        bsid = action.after.spec["bsid"] if action.after else ""
+        other = table.strange.get(bsid)
+        if other is None:
+            return ""
+        return (
+            f"{action.key} has BSID {bsid}, as has policy {str(other)!r}, which was injected here and is of "
+            "none of our clusters: headends could take either; if a cluster was renamed, restart GoBGP, "
+            "which forgets what it announced before, and apply again; else take that policy away"
+        )
+
     def _do(self, action: Action, table: Table) -> Outcome:
         """Do one action; what the server refuses concerns it alone."""
         try:
@@ -197,7 +222,10 @@ class Gobgp:
         return Outcome(action, "done")
 
     def _bring(self, wanted: Announced, table: Table) -> None:
-        if table.ours.get(wanted.nlri) != wanted:
+        known = table.ours.get(wanted.nlri)
+        if known is not None and calico_family(wanted.nlri.distinguisher) is not None:
+            wanted = replace(wanted, priority=max(wanted.priority or 0, known.priority or 0))
+        if known != wanted:
             self.api.announce(wanted)
             table.ours[wanted.nlri] = wanted
         for left in self._twins(wanted.nlri, table):
@@ -210,10 +238,11 @@ class Gobgp:
         if found is None or _gone(found, table) or (key.type == REMAINDER) is not _remains(found):
             return
         family = calico_family(found.nlri.distinguisher)
-        if family is None or any(not _gone(item, table) for item in self._twins(found.nlri, table)):
+        alone = family and all(_gone(item, table) for item in self._twins(found.nlri, table))
+        left = remainder(found, family, _own(found, family, table)) if family and alone else None
+        if left is None:
             self._withdraw(found, table)
         else:
-            left = remainder(found, family, _own(found, family, table))
             self.api.announce(left)
             table.ours[left.nlri] = left
 
@@ -239,17 +268,20 @@ def _nlri(name: str) -> Nlri | None:
     return None
 
 
-def remainder(found: Announced, family: str, own: Announced | None) -> Announced:
+def remainder(found: Announced, family: str, own: Announced | None) -> Announced | None:
     """Return what takes the place of a policy towards a Calico-VPP node: the node's own path.
 
     Its BSID as well, so that agents move their steering and leave ours; at no lower priority than what it
     replaces, since agents take the last one of the highest. Where the node's announcement is not known, SID
-    and BSID of ours stay.
+    and BSID of ours stay; None where ours has none, so that no agent can have taken it.
     """
-    sid = (own.service_sid if own else None) or found.service_sid or ""
+    sid = (own.service_sid if own else None) or found.service_sid
+    bsid = (own.bsid if own else None) or found.bsid
+    if sid is None or bsid is None:
+        return None
     return replace(
         found,
-        bsid=(own.bsid if own else None) or found.bsid,
+        bsid=bsid,
         lists=(Weighted(1, (Segment(sid, BEHAVIORS[family]),)),),
         priority=max(found.priority or 0, PRIORITY),
         unknown=(),

@@ -110,6 +110,47 @@ def test_one_announcement_brings_its_path_to_all_headends(
         assert "'w3'" in told.message, "which would have no path of its own"
 
 
+FORK = (
+    UNDERLAY.partition("  routers:")[0].replace("mtu: 9000", "mtu: 9000\n  affinities: [one, two]")
+    + """
+  routers:
+    - {name: p1, loopback: "fd00:0:1::1", locator: "fcbb:0:1::/48"}
+    - {name: p2, loopback: "fd00:0:2::1", locator: "fcbb:0:2::/48"}
+    - {name: p3, loopback: "fd00:0:3::1", locator: "fcbb:0:3::/48"}
+    - {name: hub, loopback: "fd00:0:4::1", locator: "fcbb:0:4::/48"}
+  links:
+    - {name: p1-hub, affinities: [one], ends: [{at: p1}, {at: hub}]}
+    - {name: p2-hub, affinities: [two], ends: [{at: p2}, {at: hub}]}
+    - {name: hub-p3, affinities: [one, two], ends: [{at: hub}, {at: p3}]}
+    - {name: p1-p3, igpMetric: 1, ends: [{at: p1}, {at: p3}]}
+    - {name: p2-p3, igpMetric: 1, ends: [{at: p2}, {at: p3}]}
+"""
+)
+"""Both p1 and p2 have a way to p3 over the hub, each with an affinity of its own."""
+
+
+def test_two_policies_cannot_share_the_announcement_towards_a_calico_node() -> None:
+    """Each is valid at a headend where the other is not: for nodes of ours that is no conflict."""
+
+    def codes(cluster: str, *texts: str) -> list[str]:
+        both = [
+            policy(
+                computed("igp", f"includeAll: [{word}]"),
+                name=word,
+                color=color,
+                headends=f"{{clusters: [{cluster}]}}",
+                endpoints="{nodes: {names: [w3]}}",
+            )
+            for word, color in (("one", "100"), ("two", "200"))
+        ]
+        return build(FORK, *texts, *both).codes
+
+    calico = CALICO.replace(", nodes: {names: [w1]}", "")
+    assert codes("core", calico_node(1), calico_node(2), AT_P3, calico, THIRD) == ["IC2634"] * 2
+    at_p3 = node(3).replace("router: p1", "router: p3")
+    assert codes("edge", node(1), node(2), at_p3, BGP) == []
+
+
 def test_headends_of_ours_without_a_path_take_the_default_one() -> None:
     nodes = (node(1), node(2), node(3).replace("router: p1", "router: p3"))
     te = policy(computed(constraints="excludeRouters: [p3]"))
@@ -142,6 +183,23 @@ def test_a_function_must_fit_into_a_distinguisher() -> None:
     assert wide != PROJECT
     assert build(*OURS, BGP, project=wide).codes == ["IC2674"] * 2
     assert build(*OURS, CLUSTER, project=wide).codes == []
+
+
+@pytest.mark.parametrize(
+    ("peers", "warnings"),
+    [
+        ("{name: rr, address: 192.0.2.9, asn: 64512}", []),
+        ("{name: rr, address: 192.0.2.9, asn: 64512, nodes: {all: true}}", []),
+        ("{name: rr, address: 192.0.2.9, asn: 64512, nodes: {names: [w1]}}", ["IC2678"]),
+        ("{name: rr, address: 192.0.2.9, asn: 64512, nodes: {matchLabels: {rack: a}}}", ["IC2678"]),
+        ("", []),  # sessions may be configured elsewhere
+    ],
+)
+def test_a_calico_node_without_a_session_hears_no_announcement(peers: str, warnings: list[str]) -> None:
+    head = CALICO.partition("    peers:")[0]
+    cluster = f"{head}    peers: [{peers}]\n"
+    assert build(*CALICO_BASE[:3], cluster).warnings == warnings
+    assert build(*CALICO_BASE[:3], cluster.replace('    injector: "fd22::ffff"\n', "")).warnings == []
 
 
 def clash() -> tuple[str, str]:

@@ -58,7 +58,7 @@ def test_vpp_takes_both_control_planes(plane: str) -> None:
     ],
 )
 def test_calico_vpp_must_be_recent(version: str, codes: list[str]) -> None:
-    cluster = CALICO.replace("calicoVpp: 3.32.0", f"calicoVpp: {version}")
+    cluster = CALICO.replace("calicoVpp: 3.33.0", f"calicoVpp: {version}")
     assert build(UNDERLAY, calico_node(1), calico_node(2), cluster).codes == codes
 
 
@@ -66,7 +66,7 @@ def test_calico_vpp_must_be_recent(version: str, codes: list[str]) -> None:
 def test_the_kubernetes_control_plane_of_calico_is_one_build(version: str | None, codes: list[str]) -> None:
     said = f"versions: {{calicoVpp: {version}}}" if version else "versions: {}"
     cluster = CALICO.replace("controlPlane: bgp", "controlPlane: kubernetes").replace(
-        "versions: {calicoVpp: 3.32.0}", said
+        "versions: {calicoVpp: 3.33.0}", said
     )
     built = build(UNDERLAY, calico_node(1), calico_node(2), cluster)
     assert built.codes == codes
@@ -207,6 +207,38 @@ def test_the_same_prefix_is_steered_once() -> None:
 )
 def test_calico_takes_policies_for_all_headends_only(heads: str, codes: list[str]) -> None:
     assert build(*CALICO_BASE, policy(**EVERYONE | {"headends": heads})).codes == codes
+
+
+TWO_LISTS = "explicit: [{segments: [{router: p1}]}, {segments: [{router: p2}]}]"
+
+
+@pytest.mark.parametrize(
+    ("version", "codes"),
+    [("3.32.0", ["IC2644"]), ("v3.32.1", ["IC2644"]), ("", ["IC2644"]), ("3.33.0", []), ("4.0", [])],
+)
+def test_a_calico_that_makes_one_path_of_several_lists_gets_one(version: str, codes: list[str]) -> None:
+    cluster = CALICO.replace("calicoVpp: 3.33.0", f"calicoVpp: {version}" if version else "")
+    base = (*CALICO_BASE[:3], cluster, FACTS)
+    assert build(*base, policy(**EVERYONE)).codes == codes
+    one = "\n    - {name: one, preference: 200, explicit: [{segments: [{router: p1}]}]}\n"
+    assert build(*base, policy(one, **EVERYONE)).codes == []
+    spare = f"{one}    - {{name: spare, {TWO_LISTS}}}\n"
+    assert build(*base, policy(spare, **EVERYONE)).codes == codes, "the spare one comes when links fail"
+
+
+@pytest.mark.parametrize("without", ["", "  srv6: "])
+def test_calico_is_told_only_what_it_takes_with_an_overlay_and_without(without: str) -> None:
+    def codes(old: str, new: str) -> list[str]:
+        assert old in CALICO
+        lines = CALICO.replace(old, new).splitlines()
+        kept = [line for line in lines if not (without and line.startswith(without))]
+        return build(UNDERLAY, calico_node(1), calico_node(2), "\n".join(kept) + "\n").codes
+
+    assert codes("kubernetes: calico-vpp-dataplane/bgp/rr", "kubernetes: calico-vpp-dataplane/bgp/rr") == []
+    assert codes("kubernetes: calico-vpp-dataplane/bgp/rr", "kubernetes: calico/bgp/rr") == ["IC2615"]
+    assert codes("kubernetes: calico-vpp-dataplane/bgp/rr", "env: BGP") == ["IC2615"]
+    assert codes("asn: 64513", "asn: 4200000000") == ["IC2619"]
+    assert codes("  bgp:\n", "  blockSizes: {ipv6: 64}\n  bgp:\n") == ["IC2613"]
 
 
 def test_facts_of_other_families_are_not_needed() -> None:

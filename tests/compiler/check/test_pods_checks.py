@@ -43,7 +43,7 @@ def test_cluster_must_have_what_networks_need(before: str, after: str, part: str
     )
     assert built.codes == ["IC2301"]
     assert part in str(built)
-    assert "and 1 others" in str(built)
+    assert "and 1 other" in str(built)
 
 
 @pytest.mark.parametrize("name", ["n3.ran", "n" * 64])

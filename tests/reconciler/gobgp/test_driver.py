@@ -243,7 +243,8 @@ def test_towards_nodes_of_ours_a_path_of_one_sid_is_a_policy_and_its_withdrawal_
 
 def test_what_others_announce_is_not_listed_and_not_touched(server: StandIn, driver: Gobgp) -> None:
     ours = announced_as(engineered("fcbb:1::").spec)
-    strange = replace(ours, nlri=ours.nlri._replace(distinguisher=distinguisher("others", 4)))
+    foreign = ours.nlri._replace(distinguisher=distinguisher("others", 4))
+    strange = replace(ours, nlri=foreign, bsid="cafe::9001")
     server.policy(own_path())
     server.policy(ours, neighbor="fd00::9")
     driver.api.announce(strange)
@@ -266,6 +267,62 @@ def test_what_somebody_changed_is_set_right(server: StandIn, driver: Gobgp) -> N
     driver.api.announce(replace(announced_as(wanted.spec), priority=5))
     bring(driver)
     assert path_of_traffic(server) == ("fcff:3::4",), "at no lower priority than agents heard before"
+
+
+def test_what_agents_heard_at_a_higher_priority_is_outdone(server: StandIn, driver: Gobgp) -> None:
+    server.policy(own_path())
+    wanted = engineered("fcbb:1::")
+    driver.api.announce(replace(announced_as(wanted.spec), priority=200))
+    assert planned(driver, wanted).actions == (), "it does what is wanted"
+    bring(driver, engineered("fcbb:2::"))
+    assert path_of_traffic(server) == ("fcbb:2::", "fcff:3::4")
+    bring(driver)
+    assert path_of_traffic(server) == ("fcff:3::4",)
+    bring(driver, wanted)
+    assert path_of_traffic(server) == ("fcbb:1::", "fcff:3::4"), "the remainder had that priority too"
+
+
+def test_towards_nodes_of_ours_a_priority_is_put_right(server: StandIn, driver: Gobgp) -> None:
+    nlri = Nlri(distinguisher("edge", 300), 4, "fd11::1")
+    lists = (Weighted(1, (Segment("fcdd::12c", 19),)),)
+    said = Announced(nlri, "fd22::ffff", "cafe:1::5", lists, 100, 128, no_advertise=True)
+    driver.api.announce(replace(said, priority=200))
+    bring(driver, resource(said, "edge"))
+    assert server.listed() == [said]
+
+
+@pytest.mark.parametrize("lost", ["lists", "bsid"])
+def test_what_no_agent_can_have_taken_is_withdrawn(server: StandIn, driver: Gobgp, lost: str) -> None:
+    said = announced_as(engineered("fcbb:1::").spec)
+    driver.api.announce(replace(said, lists=()) if lost == "lists" else replace(said, bsid=None))
+    bring(driver)
+    assert server.listed() == []
+
+
+def test_a_cluster_that_was_renamed_does_not_announce_beside_its_former_self(
+    server: StandIn, driver: Gobgp, tmp_path: Path
+) -> None:
+    """Headends tell the two policies of one BSID apart by accident; the old one would never change again."""
+    before = engineered("fcbb:1::")
+    bring(driver, before)
+    renamed = Gobgp("bgp", Api(server.address), ["metro"], tmp_path / "leases")
+    wanted = of("metro", engineered("fcbb:2::"))
+    made = planned(renamed, wanted)
+    with pytest.raises(PermanentError, match="restart GoBGP") as raised:
+        renamed.stage(made.actions)
+    assert raised.value.refused.keys() == {wanted.key}
+    assert "cafe::8001" in str(raised.value)
+    server.paths.clear()
+    bring(renamed, wanted)
+
+
+def test_clusters_of_a_mesh_share_their_bsids(server: StandIn, driver: Gobgp) -> None:
+    server.policy(own_path())
+    core = engineered("fcbb:1::")
+    bring(driver, core)
+    server.policy(announced_as(of("metro", core).spec), neighbor="fd00::9")
+    bring(driver, core, of("edge", core))
+    assert planned(driver, core, of("edge", core)).actions == ()
 
 
 ODD = {
