@@ -41,6 +41,8 @@ MAX_ERRORS: Final = 1_000
 
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _LINE_END = re.compile("\r\n|\n|\r")
+_CONFLICT = tuple(re.compile(mark, re.MULTILINE) for mark in (r"^<{7} .{0,60}", r"^={7}\r?$", r"^>{7} "))
+"""What git leaves where two branches changed the same lines, in this order."""
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
@@ -60,6 +62,8 @@ def parse(source: Source, report: Report) -> list[Document]:
     try:
         return list(builder.documents(CParser(source.text)))
     except YAMLError as error:
+        if _conflict(source, report):
+            return []
         mark = getattr(error, "problem_mark", None)
         if "end of stream" in str(getattr(error, "problem", "")):
             # Where the quote opens says more than the end of the file, where it is missed.
@@ -83,6 +87,21 @@ def _span(source: Source, mark: Any) -> Span:
     if mark.line <= last:
         return Span(source.file, mark.line + 1, mark.column + 1)
     return Span(source.file, last + 1, len(_LINE_END.split(source.text)[-1]) + 1)
+
+
+def _conflict(source: Source, report: Report) -> bool:
+    """Report the marks of a merge conflict, which libyaml calls many things."""
+    found: list[re.Match[str]] = []
+    for mark in _CONFLICT:
+        match = mark.search(source.text, found[-1].end() if found else 0)
+        if match is None:
+            return False
+        found.append(match)
+    first = found[0]
+    span = Span(source.file, len(_LINE_END.findall(source.text, 0, first.start())) + 1, 1)
+    message = f"this line is the mark of a merge conflict: {first[0].rstrip()!r}"
+    report.error("IC1006", span, message, _MARKS)
+    return True
 
 
 def _hidden(source: Source, report: Report) -> bool:
@@ -113,6 +132,7 @@ _KEY: Final = "quote text that starts with { or [ (a template that was not fille
 _DEEP: Final = "look for a list or mapping that is never closed"
 _TAG: Final = "write the plain value: the field decides its type"
 _MERGE: Final = "write the fields out, or use a NodeProfile for what nodes share"
+_MARKS: Final = "keep what shall hold of both sides, and delete the marks"
 _TAB: Final = "indent with spaces, not tabs"
 _SYNTAX_HINTS: Final = (
     # libyaml reads YAML 1.1 here: a colon inside [ ] or { } ends the value.

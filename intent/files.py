@@ -164,12 +164,15 @@ def _read_one(path: Path, home: Path, shown: str) -> Source | Unreadable:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return circle
-        return Unreadable(shown, "IC1001", f"cannot read this file: {error.strerror}")
+        leads_nowhere = error.errno == errno.ENOENT and path.is_symlink()
+        why = "its symbolic link leads to nothing" if leads_nowhere else error.strerror
+        return Unreadable(shown, "IC1001", f"cannot read this file: {why}")
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        hint = "remove it from the folder, or narrow the patterns in intentc.yaml"
+        return Unreadable(shown, "IC1003", "this is not a regular file", hint)
     with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            hint = "remove it from the folder, or narrow the patterns in intentc.yaml"
-            return Unreadable(shown, "IC1003", "this is not a regular file", hint)
         if status.st_size > MAX_FILE_BYTES:
             limit = f"{MAX_FILE_BYTES // (1024 * 1024)} MiB"
             why = f"this file has {status.st_size} bytes; the limit is {limit}"

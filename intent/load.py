@@ -18,7 +18,7 @@ from intent.documents import MAX_ERRORS, parse, too_many
 from intent.kinds import KINDS
 from intent.memory import Memory
 from intent.model import API_VERSION, Intent, Metadata, Model
-from intent.refusals import explain
+from intent.refusals import BRACES, explain
 from intent.source import Document, Source
 
 MAX_RANGE: Final = 10_000
@@ -118,7 +118,8 @@ def _one_for_many(document: Document, count: int, report: Report) -> bool:
         if isinstance(text, str) and count > 1 and not _COUNTER.search(text):
             message = f"{text!r} stands for {count} servers, but they all get the same {field}"
             span = document.span(("metadata", field))
-            report.error("IC1025", span, message, f"write for example {text}-{{n}}")
+            hint = f"the forms are {BRACES}" if "{" in text else f"write for example {text}-{{n}}"
+            report.error("IC1025", span, message, hint)
             return True
     return False
 

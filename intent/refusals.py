@@ -30,6 +30,8 @@ _EXPECTED: Final = {
 }
 _TRUTH: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _REFER: Final = "refer to it: {env: NAME}, {file: PATH} or {kubernetes: namespace/name/key}"
+BRACES: Final = "{n}, {n+10}, {n:02} and {n:x}"
+"""How a document that stands for many servers writes the number of each."""
 _LONGEST: Final = 60
 """Characters of a value that are repeated in a message."""
 
@@ -124,7 +126,7 @@ def _brace_hint(path: FieldPath, document: Document) -> str:
         return ""
     if _at(document.data, ("spec", "range")) is None:
         return "{n} is filled in only where spec.range is said"
-    return f"made from {value!r}; the forms are {{n}}, {{n+10}}, {{n:02}} and {{n:x}}"
+    return f"made from {value!r}; the forms are {BRACES}"
 
 
 def _words(error: ErrorDetails) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from intent.model import Intent
 from intent.source import FieldPath, Source, Span
 
 PROJECT_FILE: Final = "intentc.yaml"
+_FACTS: Final = "move it to the files of intent: who may write facts need not be who says what shall be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,16 @@ def open_repository(
     if project is None:
         return None, texts
     spec: ProjectSpec = project.spec
-    sources = _sources(files, project, report)
+    sources, only_facts = _sources(files, project, report)
     texts |= {entry.file: entry.text for entry in sources}
     loaded = load(sources, report, memory)
     for intent in loaded:
         if intent.kind == "Project":
             message = "a Project belongs into intentc.yaml in the root of the repository"
             report.error("IC1032", intent.span("kind"), message, "move what it says there")
+        elif intent.doc.file in only_facts and intent.kind != "Facts":
+            message = f"a file of facts holds a document of kind {intent.kind}"
+            report.error("IC1037", intent.span("kind"), message, _FACTS)
     ledger = _ledger(files, spec.ledger, report)
     texts[ledger.file] = ledger.text
     intents = tuple(intent for intent in loaded if intent.kind not in ("Project", "Facts"))
@@ -99,22 +103,27 @@ def _project(source: Source, report: Report) -> Intent | None:
     return documents[0]
 
 
-def _sources(files: Files, project: Intent, report: Report) -> list[Source]:
-    """Read the files that the patterns of the project name; what is not there is never taken for empty."""
+def _sources(files: Files, project: Intent, report: Report) -> tuple[list[Source], set[str]]:
+    """Read the files that the patterns name; return them, and the names of those that only facts name.
+
+    What is not there is never taken for empty.
+    """
     entries: dict[str, Source | Unreadable] = {}
+    named: dict[str, set[str]] = {"intent": set(), "facts": set()}
     for field, patterns, wanted in _groups(project.spec):
         found = [entry for entry in files.match(patterns) if entry.file != project.doc.file]
         if wanted and not found:
             message = f"no file matches {' or '.join(patterns)}"
             report.error("IC1033", project.span("spec", *field), message, _folder_hint(files))
         entries |= {entry.file: entry for entry in found}
+        named[str(field[0])] |= {entry.file for entry in found}
     sources: list[Source] = []
     for _, entry in sorted(entries.items()):
         if isinstance(entry, Unreadable):
             _refuse(entry, report)
         elif _written(entry, report):
             sources.append(entry)
-    return sources
+    return sources, named["facts"] - named["intent"]
 
 
 def _groups(spec: ProjectSpec) -> Iterator[tuple[FieldPath, tuple[str, ...], bool]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from intentc import __version__
+from intentc.files import reason
 
 COMMANDS: Final[dict[str, str]] = {
     "init": "make a small repository that validates and plans at once",
@@ -40,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line."""
         self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
+        self.exit(1, f"{self.prog}: {message}\n  hint: {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,7 +70,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     module.arguments(options)
     command: Callable[[argparse.Namespace], int] = module.run
     try:
-        code = command(options.parse_args(given.rest))
+        chosen = options.parse_args(given.rest)
+        if given.command != "init" and not chosen.root.is_dir():
+            sys.stderr.write(f"intentc: there is no folder {chosen.root}\n")
+            return 1
+        code = command(chosen)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -83,7 +88,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         # Commands tell of files themselves; what is left is standard output, on a full disk.
-        sys.stderr.write(f"intentc: {error}\n")
+        sys.stderr.write(f"intentc: {reason(error)}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

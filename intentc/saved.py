@@ -53,6 +53,8 @@ _FIELDS: Final = 3
 _WIDTH: Final = 60
 MAX_BYTES: Final = 512 * 1024 * 1024
 """A larger file is no plan of ours."""
+_PRINTED: Final = '\n"diagnostics": '
+"""Where a line begins so, it is not the plan alone: the command has said more beside it."""
 _EMPTY: Final = "IC1033"
 """Code of: no file matches the patterns."""
 
@@ -117,6 +119,7 @@ def open_saved(path: Path, root: Path) -> Opened | None:
 
 def load(path: Path) -> Bound | None:
     """Return the plan in a file; None, with the reason told, where there is none."""
+    raw = ""
     try:
         # Non-blocking, so that a FIFO cannot hang the run.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
@@ -126,11 +129,15 @@ def load(path: Path) -> Bound | None:
                 return None
             head = stream.read(HEAD_BYTES)
             recognise(head)
-            return read((head + stream.read(MAX_BYTES)).decode())
+            raw = (head + stream.read(MAX_BYTES)).decode()
+            return read(raw)
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")
     except ValueError as error:
-        _refuse(f"{path}: {'this is no plan' if isinstance(error, UnicodeError) else error}")
+        why = "this is no plan" if isinstance(error, UnicodeError) else str(error)
+        if _PRINTED in raw:
+            why = f"this is what plan --format json prints; save a plan with `intentc plan --out {path}`"
+        _refuse(f"{path}: {why}")
     return None
 
 

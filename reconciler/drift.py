@@ -9,7 +9,7 @@ Invariant: pure; views are not looked at, since they are other forms of the same
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -71,9 +71,16 @@ class Drift:
         return f"{line}, declared at {self.place}" if self.place else line
 
 
-def drift(plan: Plan) -> tuple[Drift, ...]:
-    """Return what a plan would put right, in the order of targets and objects."""
-    found = (action for action in plan.actions if not action.view)
+def drift(plan: Plan, unread: Container[str] = ()) -> tuple[Drift, ...]:
+    """Return what a plan would put right, in the order of targets and objects.
+
+    What was not seen on a target that could not be read completely (`unread`) may well be there.
+    """
+    found = (
+        action
+        for action in plan.actions
+        if not action.view and not (action.before is None and action.target in unread)
+    )
     return tuple(_drift(action) for action in sorted(found, key=lambda action: action.id))
 
 

@@ -111,9 +111,23 @@ def observe(
     drivers: dict[str, Driver] = {}
     with _closing_on_error(drivers):
         for target in targets:
-            driver = open_driver(target, root, memory, scope_of.get(target.name, ""))
+            with _naming(target.name):
+                driver = open_driver(target, root, memory, scope_of.get(target.name, ""))
             drivers[target.name] = Discreet(driver, redact)
-        return drivers, {name: driver.observe() for name, driver in drivers.items()}
+        observed = {}
+        for name, driver in drivers.items():
+            with _naming(name):
+                observed[name] = driver.observe()
+        return drivers, observed
+
+
+@contextmanager
+def _naming(target: str) -> Iterator[None]:
+    """Have what a target refuses say which one it is."""
+    try:
+        yield
+    except DriverError as error:
+        raise type(error)(f"target {target}: {error}", error.refused) from error
 
 
 def let_go(drivers: Mapping[str, Driver]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from posixpath import normpath
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -46,6 +50,9 @@ TAKEN: Final[dict[TargetType, tuple[Family, ...]]] = {
     "overlay": ("vpp", "linux"),
 }
 """The only families that a target of each type can take; any, where it is empty."""
+ADDRESS: Final = re.compile(r"unix:.+|(\[[0-9a-fA-F:.%]+\]|[^:/\[\]\s]+):[0-9]{1,5}")
+"""Where a gRPC API listens: host and port (an IPv6 address in brackets), or a socket."""
+_OWN: Final = "give it a folder of its own, such as rendered"
 
 
 class Pools(Model):
@@ -95,6 +102,11 @@ class Target(Model):
     """Namespace of the NodeOverlay objects (`overlay`)."""
 
     @property
+    def folder(self) -> str:
+        """Its folder in one form, as a `directory` target has it."""
+        return normpath(self.path)
+
+    @property
     def place(self) -> str:
         """Where it is, in words; empty where only its name tells it from others."""
         if self.type not in PLACES:
@@ -113,6 +125,9 @@ class Target(Model):
             raise wrong("a target of type gobgp announces the policies of chosen clusters", hint, "clusters")
         if "node" in allowed and self.node is None:
             raise wrong(f"a target of type {self.type} is one node", "say which: node: NAME", "node")
+        if not ADDRESS.fullmatch(self.address):
+            hint = "write for example 127.0.0.1:50051, [::1]:50051 or unix:///run/gobgp.sock"
+            raise wrong(f"{self.address!r} is not HOST:PORT", hint, "address")
         return self
 
 
@@ -180,7 +195,8 @@ spec:
     def _targets(self) -> Self:
         twin = repeated(target.name for target in self.targets)
         if twin:
-            raise wrong(f"two targets are called {twin[1]!r}", "", "targets", twin[0], "name")
+            words = f"two targets are called {twin[1]!r}"
+            raise wrong(words, "rename one of them", "targets", twin[0], "name")
         same = repeated(target.place or target.name for target in self.targets)
         if same:
             field, _ = PLACES[self.targets[same[0]].type]
@@ -192,12 +208,23 @@ spec:
                     words = f"targets {before.name!r} and {target.name!r} write the same NodeOverlay objects"
                     hint = "name other clusters, or another namespace"
                     raise wrong(words, hint, "targets", index, "clusters")
-        paths = [normpath(target.path) if target.type == "directory" else "" for target in self.targets]
-        for index, path in enumerate(paths):
-            for other in filter(None, paths[:index] if path else ()):
-                if f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/"):
+        return self
+
+    @model_validator(mode="after")
+    def _folders(self) -> Self:
+        seen: list[Target] = []
+        for index, target in enumerate(self.targets):
+            if target.type != "directory":
+                continue
+            for other in seen:
+                if _overlap(target.folder, other.folder):
+                    outer = min(target.folder, other.folder, key=len)
+                    words = f"targets {other.name!r} and {target.name!r} both write into {outer!r}"
                     hint = "each would find files of the other: give them folders side by side"
-                    raise wrong(f"two targets share {path!r} and {other!r}", hint, "targets", index, "path")
+                    raise wrong(words, hint, "targets", index, "path")
+            for what in _in_the_way(target.folder, self):
+                raise wrong(f"target {target.name!r} would write {what}", _OWN, "targets", index, "path")
+            seen.append(target)
         return self
 
     @model_validator(mode="after")
@@ -219,6 +246,43 @@ spec:
             if patterns and (text == "." or any("**" in step != "**" for step in steps)):
                 raise wrong(f"{text!r} is not a pattern of files", "write for example intent/**/*.yaml", *at)
         return self
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether two paths are the same, or one lies in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _in_the_way(folder: str, spec: ProjectSpec) -> Iterator[str]:
+    """Yield, in words, where a folder of rendered files would lie among files that are not rendered."""
+    if folder.startswith(".."):  # told by the rule on paths
+        return
+    if folder == ".":
+        yield "among the files of the repository"
+    if _overlap(folder, ".git"):
+        yield "into git's own folder"
+    for file in ("intentc.yaml", normpath(spec.ledger)):
+        if _overlap(folder, file):
+            yield f"into {folder!r}, where {file} lies"
+    for pattern in (*spec.intent, *spec.facts):
+        if _reads(pattern, folder):
+            yield f"into {folder!r}, where {pattern} reads"
+
+
+def _reads(pattern: str, folder: str) -> bool:
+    """Say whether a pattern reads files at any depth below a folder, or from a folder in it."""
+    steps, names = pattern.split("/"), folder.split("/")
+    plain = list(takewhile(lambda step: not set("*?[") & set(step), steps[:-1]))
+    if plain[: len(names)] == names:
+        return True
+    head = steps[: steps.index("**")] if "**" in steps else names + steps  # without **, depth is bounded
+    below = names[len(head) :]
+    # What is hidden is no file of intent.
+    return (
+        len(head) <= len(names)
+        and all(map(fnmatchcase, names, head))
+        and not any(name.startswith(".") for name in below)
+    )
 
 
 def _share(one: Target, other: Target) -> bool:

@@ -93,8 +93,12 @@ class CandidatePath(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.explicit is None) == (self.dynamic is None):
-            raise wrong(f"candidate path {self.name!r} is either explicit or dynamic")
+        if self.explicit is not None and self.dynamic is not None:
+            words = f"candidate path {self.name!r} is both explicit and dynamic"
+            raise wrong(words, "keep one of them; several paths are several candidates")
+        if self.explicit is None and self.dynamic is None:
+            hint = "write its segment lists into explicit, or its objective into dynamic"
+            raise wrong(f"candidate path {self.name!r} says no path", hint)
         return self
 
 

@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from intent.kinds.project import ADDRESS
+from intentc.files import reason
 from intentc.service import Taken, alone, commit, folder, place, seconds, user
 from reconciler.agent.agent import Agent, World
 from reconciler.agent.dataplane import SOCKET, Dataplane, Linux, Vpp
@@ -42,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         required=True,
+        type=_said,
         metavar="SOURCE",
         help="where its slice comes from: a folder of rendered files, git+URL, or kubernetes",
     )
@@ -49,9 +52,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--folder", type=folder, default="", metavar="DIR", help="where intent or files lie in the repository"
     )
-    add("--trust", type=commit, metavar="COMMIT", help="the first commit must follow this one")
-    add("--accept-rewrite", type=commit, metavar="COMMIT", help="this head may rewrite history")
-    add("--interval", type=seconds, default=30.0, metavar="S", help="look at the git remote so often")
+    add("--trust", type=commit, metavar="COMMIT", help="the first commit must follow this one (full hash)")
+    add("--accept-rewrite", type=commit, metavar="COMMIT", help="this head may rewrite history (full hash)")
+    add(
+        "--interval",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="look at the git remote so often (default: 30 s)",
+    )
     add(
         "--kubeconfig",
         type=Path,
@@ -73,13 +82,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NETNS",
         help="the Linux data plane, of a named network namespace (default: of this process)",
     )
-    add("--gobgp", metavar="HOST:PORT", help="the GoBGP beside the agent, where policies come by BGP")
-    add("--resync", type=seconds, default=300.0, metavar="S", help="look at the data plane so often (300)")
+    add(
+        "--gobgp",
+        type=_address,
+        metavar="HOST:PORT",
+        help="the GoBGP beside the agent, where policies come by BGP (or unix:///SOCKET)",
+    )
+    add(
+        "--resync",
+        type=seconds,
+        default=300.0,
+        metavar="S",
+        help="look at the data plane so often (default: 300 s)",
+    )
     add("--state", type=Path, metavar="DIR", help="folder for journals and clones (default: of the user)")
     add("--status", type=Path, metavar="FILE", help="write the status here")
     add("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
     add("--listen", type=place, metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics here")
-    add("--stuck-after", type=seconds, default=300.0, metavar="S", help="not alive after so long a silence")
+    add(
+        "--stuck-after",
+        type=seconds,
+        default=300.0,
+        metavar="S",
+        help="/healthz turns red after so long a silence (default: 300 s)",
+    )
     add("--once", action="store_true", help="one attempt only (exit code 1: something is left)")
 
 
@@ -87,6 +113,18 @@ def _node(text: str) -> str:
     cluster, slash, name = text.rpartition("/")
     if not name or "/" in cluster or (slash and not cluster) or text.startswith("."):
         raise argparse.ArgumentTypeError(f"{text!r} is not CLUSTER/NODE or NODE")
+    return text
+
+
+def _said(text: str) -> str:
+    if "://" in text and not text.startswith(_GIT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder; for a git remote write {_GIT}{text}")
+    return text
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, nor unix:///SOCKET")
     return text
 
 
@@ -114,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
                     signal.signal(number, handler)
         return 0 if agent.well or not options.once else 1
     except (DriverError, GitError, OSError, Taken) as error:
-        sys.stderr.write(f"intentc: {error}\n")
+        sys.stderr.write(f"intentc: {reason(error) if isinstance(error, OSError) else error}\n")
     return 1
 
 

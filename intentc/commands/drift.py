@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     work = prepare(session)
     if work is None:
         return 1
-    found = drift(work.plan)
+    found = drift(work.plan, work.incomplete)
     if options.format == "json":
         content = {
             "drift": [as_json(entry) for entry in found],
@@ -63,4 +63,5 @@ def _present(found: Sequence[Drift], work: Work, *, full: bool) -> None:
         for kind in _STYLES
         if any(entry.kind == kind for entry in found)
     ]
-    show([plan_text.Line(", ".join(counts) or "nothing drifted", "bold")])
+    nothing = "nothing drifted, as far as was read" if work.incomplete else "nothing drifted"
+    show([plan_text.Line(", ".join(counts) or nothing, "bold")])

@@ -38,6 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.target and options.action == "show":
+        sys.stderr.write(
+            "intentc: a target goes with `facts capture`; `facts show` shows all facts in force\n"
+        )
+        return 1
     report = Report()
     repository, texts = open_repository(Folder(options.root, Path.cwd()), report)
     session = Session(options.root, report, texts, repository, Compiled())

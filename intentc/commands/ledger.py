@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from compiler.ledger.allocate import changes, update
 from compiler.ledger.leases import Lease, Ledger, clashes, parse_ledger, write_ledger
@@ -17,6 +18,8 @@ from intentc.files import replace_file
 from intentc.history import settled_ledger
 from intentc.session import Session, begin, tell
 from intentc.work import prepare
+
+_GOES_WITH: Final = {"--pool": "show", "--check": "update", "--base": "update"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    given = {"--pool": options.pool, "--check": options.check, "--base": vars(options).get("base")}
+    for option, said in given.items():
+        if said and _GOES_WITH[option] != options.action:
+            sys.stderr.write(f"intentc: {option} goes with `ledger {_GOES_WITH[option]}`\n")
+            return 1
     if options.action == "gc":
         return _collect(begin(options.root))
     report = Report()

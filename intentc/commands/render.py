@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(folder: Path, graph: Graph, scopes: list[Scope]) -> int:
     """Make the folder hold exactly the given scopes; what it holds of others stays."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    except OSError as error:
+        sys.stderr.write(f"intentc: cannot write {folder}: {error.strerror}\n")
+        return 1
     driver = Directory("out", folder)
     chosen = {str(scope) for scope in scopes}
     seen = driver.observe()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 
+from intentc.files import reason
 from intentc.service import Taken, alone, commit, folder, place, seconds, user
 from reconciler.apply import Event
 from reconciler.execute import Applier
@@ -43,16 +44,45 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="paths of targets start here (default: STATE/targets)",
     )
-    add("--interval", type=seconds, default=30.0, metavar="S", help="look at the remote so often")
-    add("--drift-interval", type=seconds, default=300.0, metavar="S", help="look at the targets so often")
-    add("--drift", choices=("correct", "report"), default="correct", help="what to do about drift")
-    add("--trust", type=commit, metavar="COMMIT", help="the first commit must follow this one")
-    add("--accept-rewrite", type=commit, metavar="COMMIT", help="this head may rewrite history")
-    add("--notify", type=shlex.split, default=[], metavar="COMMAND", help="run this for each event")
+    add(
+        "--interval",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="look at the remote so often (default: 30 s)",
+    )
+    add(
+        "--drift-interval",
+        type=seconds,
+        default=300.0,
+        metavar="S",
+        help="look at the targets so often (default: 300 s)",
+    )
+    add(
+        "--drift",
+        choices=("correct", "report"),
+        default="correct",
+        help="put drift right (default), or tell it",
+    )
+    add("--trust", type=commit, metavar="COMMIT", help="the first commit must follow this one (full hash)")
+    add("--accept-rewrite", type=commit, metavar="COMMIT", help="this head may rewrite history (full hash)")
+    add(
+        "--notify",
+        type=shlex.split,
+        default=[],
+        metavar="COMMAND",
+        help="run this for each event, with the event as JSON on standard input",
+    )
     add("--status", type=Path, metavar="FILE", help="status file (default: status.json in --state)")
     add("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
     add("--listen", type=place, metavar="HOST:PORT", help="serve /livez, /readyz and /metrics here")
-    add("--stuck-after", type=seconds, default=900.0, metavar="S", help="not alive after so long a silence")
+    add(
+        "--stuck-after",
+        type=seconds,
+        default=900.0,
+        metavar="S",
+        help="/livez turns red after so long a silence (default: 900 s)",
+    )
     add("--once", action="store_true", help="one turn only (exit code 1: something is wrong, 2: drift)")
 
 
@@ -64,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
             stack.enter_context(alone(options.state, "run"))
             return _Process(options, stack).run(once=options.once)
     except (GitError, OSError, Taken) as error:
-        sys.stderr.write(f"intentc: {error}\n")
+        sys.stderr.write(f"intentc: {reason(error) if isinstance(error, OSError) else error}\n")
         return 1
 
 

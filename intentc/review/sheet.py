@@ -65,7 +65,7 @@ def sheet_of_plan(session: Session, work: Work, refusals: tuple[Refusal, ...]) -
     documents = _intents(session)
     found = review(work.plan, renames(documents, disappearing(work.plan, documents)), _reach(session))
     notes = [Note(unread(name, why), hint=UNREAD) for name, why in work.incomplete.items()]
-    title = f"plan of project {_project(session)} against {', '.join(work.drivers)}"
+    title = f"plan of project {_project(session)} against {', '.join(work.drivers) or 'no target'}"
     return Sheet(title, found, (*notes, *_untaken(work.untaken)), refusals, _places(documents))
 
 

@@ -238,7 +238,7 @@ class Loop:
         seen = self._look(candidate, {} if finished else self.state.approvals)
         if seen is None:
             return
-        drifted = drift(seen.work.plan) if finished else ()
+        drifted = drift(seen.work.plan, seen.work.incomplete) if finished else ()
         self.now.drifted = drifted if finished else None
         if drifted:
             self._drift(drifted)

@@ -105,7 +105,8 @@ def _lists(resolved: Resolved, policy: Intent, edges: Edges, group: Mapping[Pair
 
 def _say(item: PathList, steps: Iterable[tuple[str, str]]) -> str:
     names = (f"{router} ({link})" if link else router for router, link in steps)
-    return " → ".join(name or step.sid for name, step in zip(names, item.steps, strict=True))
+    said = " → ".join(name or step.sid for name, step in zip(names, item.steps, strict=True))
+    return said or "as the IGP routes"
 
 
 def _through(edges: Edges, start: str, steps: Iterable[tuple[str, str]], stop: str) -> tuple[Hop, ...]:

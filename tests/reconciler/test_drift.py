@@ -48,6 +48,15 @@ def test_each_object_that_is_removed_is_named_with_its_line() -> None:
             assert str(found).endswith(f"declared at {found.place}")
 
 
+def test_what_was_not_seen_where_not_all_was_read_is_no_drift() -> None:
+    wanted = resources()
+    victim = network(wanted)
+    seen = {victim.key: replace(victim, spec={**victim.spec, "name": "other"}, origins=())}
+    half_read = plan({"t": wanted.values()}, {"t": Observation(seen, complete=False)}, RULES)
+    assert [found.key for found in drift(half_read, {"t": "why"})] == [victim.key]
+    assert len(drift(half_read, {"another": "why"})) > 1
+
+
 def test_each_field_that_is_changed_is_named_with_its_line() -> None:
     wanted = resources()
     victim = network(wanted)

@@ -61,7 +61,7 @@ def test_a_target_out_of_reach_is_an_error_of_the_driver(root: Path, monkeypatch
         raise PermanentError(f"no {SECRET}")
 
     monkeypatch.setattr(Directory, "observe", fail)
-    with pytest.raises(PermanentError, match=r"^no \[secret\]$"):
+    with pytest.raises(PermanentError, match=r"^target one: no \[secret\]$"):
         prepare(*compiled(root), root)
 
 

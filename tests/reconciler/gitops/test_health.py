@@ -136,3 +136,11 @@ def test_nobody_is_asked_for_our_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getfqdn", asked.append)
     Health(("127.0.0.1", 0), {}).close()
     assert asked == []
+
+
+def test_where_it_cannot_listen_it_says_where() -> None:
+    first = Health(("127.0.0.1", 0), {})
+    words = f"^cannot listen on 127.0.0.1:{first.port}: Address already in use; say another"
+    with pytest.raises(OSError, match=words):
+        Health(("127.0.0.1", first.port), {})
+    first.close()

@@ -2,6 +2,9 @@
 # Links between VPP and the pods of west-3. Run `sh FILE` as root on the host: after each boot, before intentc applies,
 # and when this file has changed. It makes what is missing, and takes nothing away.
 set -eu
+for tool in ip ethtool; do
+    command -v $tool > /dev/null || { echo "install $tool first: nothing was changed" >&2; exit 1; }
+done
 pair() { # VPP's end, the host's end, MTU
     ip link show dev "$1" > /dev/null 2>&1 || ip link add "$1" type veth peer name "$2"
     ip link set dev "$1" mtu "$3" up
