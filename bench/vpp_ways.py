@@ -33,7 +33,7 @@ from reconciler.plan import plan
 from renderers import RULES
 from renderers.resource import Key, Resource
 from renderers.vpp import FAMILY
-from renderers.vpp_messages import MARK, Operation, Site, operations
+from renderers.vpp_messages import MARK, ORDER, Operation, Site, creation
 
 COUNT: Final = 10_000
 SCOPE: Final = "node/bench/n1"
@@ -68,7 +68,8 @@ def objects() -> list[Resource]:
 def messages(path: Path) -> list[Operation]:
     """Return policies and steering as messages, after the table that they need was made."""
     wanted = [item for item in objects() if item.key.type != "route"]
-    first, *others = operations(wanted, Site())
+    wanted.sort(key=lambda item: ORDER.index(item.key.type))
+    first, *others = [one for item in wanted for one in creation(item, Site())]
     ours = Client(str(path))
     ours.connect()
     ours.send([first])

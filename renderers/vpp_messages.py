@@ -7,14 +7,14 @@ Argument names and defaults follow sr.api 2.1 and ip.api 3.2; fixed arrays are w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_interface, ip_network
 from typing import Any, Final, NamedTuple
 
 from renderers.resource import Resource
-from renderers.vpp import FAMILY, MOST_SIDS
+from renderers.vpp import MOST_SIDS
 
 NONE: Final = 0xFFFFFFFF
 """An index that stands for nothing."""
@@ -74,13 +74,6 @@ class Operation(NamedTuple):
 Operations = tuple[Operation, ...]
 
 
-def operations(resources: Iterable[Resource], site: Site) -> Iterator[Operation]:
-    """Yield messages that create resources; ValueError where VPP would be harmed, KeyError: no interface."""
-    typed = [item for item in resources if item.key.family == FAMILY and item.key.type in ORDER]
-    for resource in sorted(typed, key=lambda item: ORDER.index(item.key.type)):
-        yield from creation(resource, site)
-
-
 def opening(resource: Resource) -> Operation:
     """Return what makes VPP take an interface of the host; its answer is the index that all else needs."""
     return Operation(
@@ -104,7 +97,8 @@ def opening(resource: Resource) -> Operation:
 def creation(resource: Resource, site: Site) -> Operations:
     """Return the messages that create one object; the same ones change a route or a steering that stands.
 
-    Those of an interface set it up, once VPP has taken it (`opening`).
+    Those of an interface set it up, once VPP has taken it (`opening`). ValueError where VPP would be harmed,
+    KeyError where it has no such interface.
     """
     if resource.key.type in ("interface", "address"):
         name = resource.spec.get("interface", resource.key.name)

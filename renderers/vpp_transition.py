@@ -75,13 +75,6 @@ class Step(NamedTuple):
     """Whether it takes the object away."""
 
 
-def transition(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Operation]:
-    """Yield the messages of `steps` alone; ValueError where a policy would go from under steering."""
-    several = list(pairs)
-    _check_unused(several, held)
-    return (step.operation for step in steps(several, site, held))
-
-
 def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     """Yield messages that bring objects of one node from before to after.
 
@@ -233,19 +226,6 @@ def _renewed(batch: _Batch) -> Iterator[Operation]:
             yield from _lists(
                 bsid, [*{_content(one): one for one in map(_item, lists)}.values()], lists, stale=True
             )
-
-
-def _check_unused(pairs: Iterable[Pair], held: Held) -> None:
-    """Refuse to take a policy from under steering: VPP would point that to whichever policy comes next."""
-    steered = [pair for pair in pairs if _one(pair).key.type == "steering"]
-    ends = {_one(pair).key.name: pair[1].spec["bsid"] if pair[1] else None for pair in steered}
-    going = [_one(pair).key for pair in pairs if pair[1] is None]
-    for key in going:
-        bsid = key.name
-        for row in held.steering.get(bsid, ()) if key.type == "policy" else ():
-            name = f"{row['table']} {row['prefix']}"
-            if ends.get(name, bsid) == bsid:
-                raise ValueError(f"policy {bsid} cannot go while {name} is steered into it")
 
 
 def _one(pair: Pair) -> Resource:

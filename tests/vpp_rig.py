@@ -21,7 +21,8 @@ from reconciler.drivers.vpp.client import Reply
 from reconciler.drivers.vpp.driver import Vpp
 from reconciler.drivers.vpp.dumps import SOURCE as MARK
 from renderers.resource import Key, Resource
-from renderers.vpp_messages import Operation
+from renderers.vpp_messages import Operation, Site
+from renderers.vpp_transition import Held, Pair, steps
 from tests.vppd.peer import Peer
 from tests.vppd.pool import NONE
 from tests.vppd.requests import (
@@ -43,6 +44,16 @@ READS: Final = frozenset({"sw_interface_get_table", "ip_route_lookup_v2"})
 def vpp(kind: str, name: str, spec: dict[str, Any]) -> Resource:
     """Return an object of the node."""
     return Resource(Key("vpp", SCOPE, kind, name), spec)
+
+
+def transition(pairs: Iterable[Pair], site: Site, held: Held) -> list[Operation]:
+    """Return the messages of `steps` alone."""
+    return [step.operation for step in steps(pairs, site, held)]
+
+
+def made(resources: Iterable[Resource], site: Site) -> list[Operation]:
+    """Return the messages that make objects, where there is nothing yet."""
+    return transition(((None, one) for one in resources), site, Held())
 
 
 def a_table(number: int, family: str) -> Resource:

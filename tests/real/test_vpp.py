@@ -11,9 +11,10 @@ from typing import Any
 from compiler.graph import Scope
 from renderers.resource import Resource
 from renderers.vpp import cli_parts
-from renderers.vpp_messages import Site, operations
-from renderers.vpp_transition import Held, transition
+from renderers.vpp_messages import Site
+from renderers.vpp_transition import Held
 from tests.support import build
+from tests.vpp_rig import made, transition
 from tests.vpps import MARKS, ask
 
 pytestmark = MARKS
@@ -114,7 +115,7 @@ def expected(resources: list[Resource]) -> dict[str, set[str]]:
 
 def test_the_exec_file_makes_exactly_what_was_rendered(vpp: Any, tmp_path: Path) -> None:
     resources = node()
-    (text,) = [resource.spec["text"] for resource in resources if resource.view]
+    (text,) = [resource.spec["text"] for resource in resources if resource.key.type == "exec"]
     lines = [line for line in text.splitlines() if "host-" not in line]
     (tmp_path / "w1.exec").write_text("\n".join(lines) + "\n")
     said = ask(vpp, f"exec {tmp_path / 'w1.exec'}")
@@ -140,7 +141,7 @@ def resources_source(resources: list[Resource]) -> str:
 def test_the_messages_are_all_accepted_and_make_the_same(vpp: Any) -> None:
     resources = node()
     interfaces = {row.interface_name: row.sw_if_index for row in vpp.api.sw_interface_dump()}
-    for operation in operations(resources, Site(interfaces)):
+    for operation in made(resources, Site(interfaces)):
         reply = getattr(vpp.api, operation.message)(**operation.arguments)
         assert reply.retval == 0, (operation, reply)
     assert found(vpp) == expected(resources)

@@ -10,7 +10,8 @@ import pytest
 
 from renderers.resource import Key, Resource
 from renderers.vpp_messages import Site
-from renderers.vpp_transition import Held, HeldList, Pair, transition
+from renderers.vpp_transition import Held, HeldList, Pair
+from tests.vpp_rig import transition
 from tests.vpps import MARKS, ask
 
 pytestmark = MARKS

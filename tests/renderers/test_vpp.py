@@ -13,9 +13,10 @@ from compiler.graph import Scope
 from renderers import RULES
 from renderers.resource import Key, Resource
 from renderers.vpp import cli_parts
-from renderers.vpp_messages import DROP, ORDER, Operation, Site, operations, sid_list
+from renderers.vpp_messages import DROP, ORDER, Operation, Site, sid_list
 from tests.overlays import BASE, W1, network, policy, resources
 from tests.support import build
+from tests.vpp_rig import made
 
 ROUTER = (
     "kind: VirtualNetworkRouter\nmetadata: {name: r}\nspec: {type: mesh, networks: {matchLabels: {m: y}}}\n"
@@ -47,7 +48,7 @@ SITE = Site({"eth0": 7, "host-vpp-pods": 8, "host-vp-blue": 9, "host-vp-red": 10
 
 
 def messages() -> list[Operation]:
-    return list(operations(rendered(), SITE))
+    return made(rendered(), SITE)
 
 
 def test_names_are_identities_and_none_stands_twice() -> None:
@@ -320,7 +321,7 @@ def test_service_sids_carry_their_table() -> None:
 
 def test_an_unknown_interface_is_no_interface_zero() -> None:
     with pytest.raises(KeyError, match="host-vpp-pods"):
-        list(operations(rendered(), Site()))
+        made(rendered(), Site())
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_lists_that_harm_vpp_are_not_sent(item: dict[str, Any]) -> None:
 def test_steering_that_harms_vpp_is_not_sent(spec: dict[str, Any]) -> None:
     resource = Resource(Key("vpp", "node/edge/w1", "steering", "x"), spec)
     with pytest.raises(ValueError, match=r"as ipv4|host bits"):
-        list(operations([resource], Site()))
+        made([resource], Site())
 
 
 def test_a_node_of_a_calico_cluster_renders_nothing_for_vpp() -> None:

@@ -23,9 +23,10 @@ class Died(Exception):  # noqa: N818 -- an event, not a mistake
 class Peer:
     """One connection."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 20) -> None:
+        """Connect; `patience`: seconds to wait for an answer."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(20)
+        self._socket.settimeout(patience)
         self._ids = dict(IDS)
         self._context = 0
         self._index = 0

@@ -47,6 +47,7 @@ class Writing:
     def run(self) -> None:
         """Send everything, sort by sort, and read every answer before the next sort."""
         site = self.opened(replace(self.ready.site, source=self.source()))
+        self.revive(site)
         left = [action for action in self.ready.left if action.key not in self.failed]
         if self.ready.only_new:
             for _, several in groupby(sorted(left, key=_order), key=_order):
@@ -86,20 +87,29 @@ class Writing:
             else:
                 indexes[name] = reply.fields["sw_if_index"]
                 self.model.opened(name, indexes[name])
-                self.revive(name, replace(site, interfaces=indexes))
         return replace(site, interfaces=indexes)
 
-    def revive(self, name: str, site: Site) -> None:
-        """Make routes anew over an interface that has come back with the index that it had.
+    def revive(self, site: Site) -> None:
+        """Make routes anew over interfaces that become ours: one may have come back with the index it had.
 
-        VPP shows them as they were, and drops what they get, until the last one with that next hop has gone.
+        VPP shows such routes as they were, and drops what they get, until the last one with that next hop has
+        gone. It cannot be seen whether one was away: others, or an apply broken off, may have made it anew.
         """
-        over = f"interface {site.interfaces[name]}"
-        ways = [one for one in self.ready.held.ways.values() if one.spec.get("interface") == over]
-        anew = [replace(one, spec={**one.spec, "interface": name}) for one in ways]
-        several = [(one.key, operation, True) for one in anew for operation in removal(one, site)]
-        several += [(one.key, operation, False) for one in anew for operation in creation(one, site)]
-        self.send([Step(*one) for one in several])
+        keys = {
+            one.key.name: one.key
+            for one in self.ready.left
+            if one.key.type == "interface" and one.before is None and one.key not in self.failed
+        }
+        names = {f"interface {site.interfaces[name]}": name for name in keys} | {name: name for name in keys}
+        over = [
+            (names[one.spec["interface"]], one)
+            for one in self.ready.held.ways.values()
+            if one.spec.get("interface") in names
+        ]
+        anew = [(keys[name], replace(one, spec={**one.spec, "interface": name})) for name, one in over]
+        away = [Step(key, message, going=True) for key, one in anew for message in removal(one, site)]
+        back = [Step(key, message, going=False) for key, one in anew for message in creation(one, site)]
+        self.answered([*away, *back], shown=False)
 
     def made(self, actions: Iterable[Action], site: Site) -> Iterator[Step]:
         """Yield what makes new objects, shown to the guard as it leaves; what is refused is left out by name.

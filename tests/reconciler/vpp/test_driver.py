@@ -14,13 +14,13 @@ from reconciler.drivers.vpp import driver as module
 from reconciler.drivers.vpp import guard, writing
 from reconciler.drivers.vpp.client import Reply
 from reconciler.drivers.vpp.driver import Vpp
-from reconciler.drivers.vpp.dumps import Seen
+from reconciler.drivers.vpp.dumps import Interface, Seen
 from reconciler.drivers.vpp.model import Model
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.rules import Impact
 from renderers.vpp_messages import Operation
-from tests.reconciler.vpp.held import SOURCE, a_policy, a_route, a_steering, seen
+from tests.reconciler.vpp.held import SOURCE, a_path, a_policy, a_route, a_steering, seen
 
 SCOPE = "node/edge/w1"
 
@@ -511,6 +511,41 @@ def test_a_new_interface_is_taken_first_and_then_set_up(vpp: Vpp, script: Script
         "sw_interface_add_del_address",
     ]
     assert {one.arguments["sw_if_index"] for one in script.sent[1:]} == {40}
+
+
+BACK = thing("interface", "host-vp-blue", host="vp-blue", tables={"ipv4": 5}, up=True)
+
+
+def come_back(script: Script) -> list[str]:
+    """Have an interface that nobody marked, with two routes of ours over it; return their prefixes."""
+    prefixes = ["10.9.0.0/16", "10.10.0.0/16"]
+    over = [a_route(5, one, a_path(sw_if_index=9, ip4="169.254.69.3", proto=0)) for one in prefixes]
+    interfaces = {**script.holds.interfaces, "host-vp-blue": Interface(9)}
+    script.holds = seen(interfaces=interfaces, routes=[*script.holds.routes.values(), *over])
+    return prefixes
+
+
+def test_routes_are_made_anew_over_an_interface_that_is_there_and_not_marked(
+    vpp: Vpp, script: Script
+) -> None:
+    """Who made it may have deleted it first: VPP drops on such routes, and shows them as they were."""
+    prefixes = come_back(script)
+    assert {one.status for one in commit(vpp, (None, BACK)).values()} == {"done"}
+    routes = [one.arguments for one in script.sent if one.message == "ip_route_add_del_v2"]
+    assert [(one["is_add"], one["route"]["prefix"]) for one in routes] == [
+        (is_add, prefix) for is_add in (False, True) for prefix in prefixes
+    ]
+    assert {path["sw_if_index"] for one in routes for path in one["route"]["paths"]} == {9}
+    assert names(script)[4] == "sw_interface_tag_add_del", "where this breaks off, it is done once more"
+    assert script.shown[:4] == ["ip_route_add_del_v2"] * 4
+
+
+def test_a_route_that_cannot_be_made_anew_fails_its_interface(vpp: Vpp, script: Script) -> None:
+    come_back(script)
+    script.answers = lambda one: Reply(-3) if one.arguments.get("is_add") else None
+    (outcome,) = commit(vpp, (None, BACK)).values()
+    assert (outcome.status, outcome.message) == ("failed", "VPP has no such table")
+    assert set(names(script)) == {"ip_route_add_del_v2"}, "not marked, and so done once more"
 
 
 def test_an_interface_that_the_host_does_not_have_fails_with_all_on_it(vpp: Vpp, script: Script) -> None:
