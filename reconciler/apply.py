@@ -17,13 +17,14 @@ from functools import cache, partial
 from itertools import chain, groupby
 from operator import is_
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 from reconciler.drivers.base import Driver, Outcome, PermanentError, Superseded, TransientError
 from reconciler.plan import Action, Plan
 from reconciler.retry import PATIENT, Retry
 from renderers.resource import Key
 
+T = TypeVar("T")
 Id = tuple[str, Key]
 """What tells the actions of a plan apart: target and key."""
 Outcomes = Mapping[Id, Outcome]
@@ -118,7 +119,7 @@ def apply(
 ) -> Result:
     """Execute a plan, with a driver for each of its targets; events come one at a time, from any thread."""
     mine = drivers_of(plan, drivers)
-    blockers = cache(partial(_blockers, plan.actions))
+    blockers = _once(partial(_blockers, plan.actions))
     outcomes: dict[Id, Outcome] = {}
     undone: dict[Id, Outcome] = {}
     watch = _Watch(guard, _one_at_a_time(on_event), retry)
@@ -127,8 +128,9 @@ def apply(
             parts: dict[str, list[Action]] = defaultdict(list)
             for action in phase:
                 parts[action.target].append(action)
+            before = dict(undone)
             running = [
-                pool.submit(_Part(mine[target], watch, blockers, dict(undone)).run, actions)
+                pool.submit(_Part(mine[target], watch, blockers, before).run, actions)
                 for target, actions in parts.items()
             ]
             for settled in [part.result() for part in running]:
@@ -205,11 +207,12 @@ class _Part:
     def stopped(self, actions: Iterable[Action], settled: Outcomes) -> dict[Id, Outcome]:
         """Return what must not be tried, since something it depends on was not done."""
         found: dict[Id, Outcome] = {}
-        if not (undone := {**self.before, **_undone(settled)}):
+        undone = _undone(settled)
+        if not (self.before or undone):
             return found
         for action in actions:
             for blocker in self.blockers()[action.id]:
-                if blocker in undone:
+                if blocker in self.before or blocker in undone:
                     verb = "needs" if action.after else "may still be used by"
                     found[action.id] = Outcome(action, "skipped", f"{verb} {blocker[1]}, which was not done")
                     break
@@ -318,6 +321,17 @@ def _checked(outcome: Outcome, differing: frozenset[Key]) -> Outcome:
         return outcome
     negation = "not" if outcome.action.after else "still"
     return Outcome(outcome.action, "failed", f"was {negation} there when read back")
+
+
+def _once(work: Callable[[], T]) -> Callable[[], T]:
+    """Return what does some work where it is first asked for; who asks meanwhile waits for it."""
+    lock, known = Lock(), cache(work)
+
+    def result() -> T:
+        with lock:
+            return known()
+
+    return result
 
 
 def _by_phase(action: Action) -> int:

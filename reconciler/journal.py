@@ -141,6 +141,9 @@ class Journal:
             )
             _sync(self.folder)
         except OSError as error:
+            if self._handle >= 0:
+                with suppress(OSError):
+                    self.path.unlink()
             self.close()
             raise Unwritable(f"cannot write the journal {self.path}: {error.strerror}") from error
         return self

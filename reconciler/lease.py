@@ -132,10 +132,10 @@ class Leases:
         try:
             for name, driver in self.drivers.items():
                 self.held[name] = take(driver, self.terms, self.retry)
+            self._thread.start()
         except BaseException:
             self._let_go()
             raise
-        self._thread.start()
         return self
 
     def __exit__(

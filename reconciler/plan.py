@@ -144,11 +144,14 @@ def plan(
         if not (action.operation == "delete" and (action.key.family, action.key.type) in held)
     ]
     existing = sum(not resource.view for resources in wanted.values() for resource in resources)
-    return Plan(in_order(_across(actions, rules)), existing - _standing(actions))
+    return Plan(in_order(_across(actions, observed, rules)), existing - _standing(actions))
 
 
-def _across(actions: Sequence[Action], rules: Rules) -> Iterator[Action]:
-    """Yield actions in which what stands needs the SIDs that it sends to and that go, wherever they are."""
+def _across(actions: Sequence[Action], observed: Mapping[str, Observation], rules: Rules) -> Iterator[Action]:
+    """Yield actions in which what stands needs the SIDs that it sends to and that go, wherever they are.
+
+    What was asked for and never confirmed perhaps stands as well.
+    """
     going = {
         action.key.name: action.key
         for action in actions
@@ -157,7 +160,9 @@ def _across(actions: Sequence[Action], rules: Rules) -> Iterator[Action]:
     for action in actions:
         before, sids = action.before, rules.through.get((action.key.family, action.key.type))
         if going and before is not None and sids is not None:
-            found = [going[sid] for sid in sids(before.spec) if sid in going]
+            asked = observed[action.target].pending.get(action.key)
+            several = (side.spec for side in (before, asked) if side is not None)
+            found = [going[sid] for spec in several for sid in sids(spec) if sid in going]
             if needs := tuple([key for key in dict.fromkeys(found) if key not in before.needs]):
                 yield replace(action, before=replace(before, needs=before.needs + needs))
                 continue
@@ -186,8 +191,9 @@ def diff(
         actions.append(Action(target, operation, phase, before, after, why.reason, impact))
 
     for key, after in wanted.items():
-        before = observed.resources.get(key)
-        if before is None:
+        # What was asked for and is wanted otherwise by now may be what stands there.
+        before = observed.resources.get(key) or observed.pending.get(key)
+        if before is None or (before == after and key not in observed.resources):
             act("create", None, after, _Why("it is not there"))
         elif not observed.like(before, after):
             operation, why = _change(before, after, rules)

@@ -46,8 +46,13 @@ class Work:
         return {name: seen.why for name, seen in self.observed.items() if not seen.complete}
 
 
-def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | None = None) -> Work:
-    """Render all, observe every target, compare; relative paths of targets start from `root`."""
+def prepare(
+    repository: Repository, graph: Graph, root: Path, memory: Memory | None = None, *, partly: bool = False
+) -> Work:
+    """Render all, observe every target, compare; relative paths of targets start from `root`.
+
+    With `partly`, a target out of reach is one of which nothing was seen, and nothing is planned for it.
+    """
     targets = repository.spec.targets
     desired, left = route(targets, protect(repository, render(graph)))
     # What is rendered refers to no secret that intent does not: then no object need be searched.
@@ -55,12 +60,15 @@ def prepare(repository: Repository, graph: Graph, root: Path, memory: Memory | N
     searched = chain.from_iterable(desired.values()) if secret else ()
     redact = redactor(known_values(searched, finder(root)))
     scopes = {target.name: _scope(target, graph) for target in targets}
-    drivers, observed = observe(targets, root, redact, memory, scopes)
+    drivers, observed = observe(targets, root, redact, memory, scopes, partly=partly)
     with _closing_on_error(drivers):
         for name, driver in drivers.items():
             if driver.vault:
                 desired[name] = list(map(driver.vault.seal, desired[name]))
-        return Work(plan(desired, observed, RULES), drivers, observed, len(left), redact)
+        found = plan(desired, observed, RULES)
+        if drivers.keys() != observed.keys():
+            found = replace(found, actions=tuple(a for a in found.actions if a.target in drivers))
+        return Work(found, drivers, observed, len(left), redact)
 
 
 def take_up(approved: Plan, targets: Iterable[Target], root: Path) -> tuple[Work, tuple[Action, ...]]:
@@ -105,29 +113,30 @@ def observe(
     redact: Redact,
     memory: Memory | None = None,
     scopes: Mapping[str, str] | None = None,
+    *,
+    partly: bool = False,
 ) -> tuple[dict[str, Driver], dict[str, Observation]]:
-    """Open and read every target; from now on no secret is in what it says."""
+    """Open and read every target; from now on no secret is in what it says.
+
+    One out of reach is an error that says which, or with `partly` an observation without a driver.
+    """
     scope_of = scopes or {}
     drivers: dict[str, Driver] = {}
+    observed: dict[str, Observation] = {}
     with _closing_on_error(drivers):
         for target in targets:
-            with _naming(target.name):
-                driver = open_driver(target, root, memory, scope_of.get(target.name, ""))
-            drivers[target.name] = Discreet(driver, redact)
-        observed = {}
-        for name, driver in drivers.items():
-            with _naming(name):
-                observed[name] = driver.observe()
+            name = target.name
+            try:
+                driver = open_driver(target, root, memory, scope_of.get(name, ""))
+                drivers[name] = Discreet(driver, redact)
+                observed[name] = drivers[name].observe()
+            except DriverError as error:
+                if not partly:
+                    raise type(error)(f"target {name}: {error}", error.refused) from error
+                if name in drivers:
+                    let_go({name: drivers.pop(name)})
+                observed[name] = Observation({}, complete=False, why=f"out of reach: {error}")
         return drivers, observed
-
-
-@contextmanager
-def _naming(target: str) -> Iterator[None]:
-    """Have what a target refuses say which one it is."""
-    try:
-        yield
-    except DriverError as error:
-        raise type(error)(f"target {target}: {error}", error.refused) from error
 
 
 def let_go(drivers: Mapping[str, Driver]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Any, Final
 
-from compiler.elements.overlay import Policy
+from compiler.elements.overlay import Policy, PolicyInjection
+from compiler.te.carriers import BLOCK_BITS, CSID_BITS
 from renderers.resource import Key
 from renderers.rules import Through
 
@@ -18,15 +20,15 @@ LOCALSIDS: Final = (("vpp", "localsid"), ("linux", "localsid"))
 """Types of service SIDs, of which a policy may need one of any."""
 
 
-def far_end(policy: Policy) -> tuple[Key, ...]:
+def far_end(policy: Policy | PolicyInjection) -> tuple[Key, ...]:
     """Return the service SID at the egress node; none where that node is not ours to program."""
     if policy.egress is None:
         return ()
-    return _localsid(*policy.egress, policy.endpoint)
+    return _localsid(*policy.egress)
 
 
 @lru_cache(maxsize=65536)  # all headends need the same one, and share it
-def _localsid(dataplane: str, cluster: str, sid: str, node: str) -> tuple[Key, ...]:
+def _localsid(dataplane: str, cluster: str, node: str, sid: str) -> tuple[Key, ...]:
     if (dataplane, "localsid") not in LOCALSIDS:
         return ()
     return (Key(dataplane, f"node/{cluster}/{node}", "localsid", sid),)
@@ -39,10 +41,24 @@ def _sids(spec: Any) -> Iterator[str]:
 
 def _words(part: Any) -> Iterator[str]:
     if isinstance(part, str):
-        yield part
+        yield from _steps(part)
     elif isinstance(part, list | tuple | dict):
         for inner in part.values() if isinstance(part, dict) else part:
             yield from _words(inner)
+
+
+@lru_cache(maxsize=65536)  # headends share them
+def _steps(word: str) -> tuple[str, ...]:
+    """Return a SID, and all that routers make of it on the way where it carries several (RFC 9800)."""
+    try:
+        number = int(IPv6Address(word))
+    except ValueError:
+        return (word,)
+    left = (1 << 128 - BLOCK_BITS) - 1
+    found, rest = [word], number & left
+    while rest := rest << CSID_BITS & left:
+        found.append(str(IPv6Address(number & ~left | rest)))
+    return tuple(found)
 
 
 THROUGH: Final[Through] = {

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from compiler.elements.overlay import PolicyInjection
 from compiler.graph import Element, Scope
+from renderers.far_end import far_end
 from renderers.resource import Key, Resource
 
 FAMILY: Final = "srpolicy"
@@ -36,7 +37,7 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
         if isinstance(element, PolicyInjection):
             name = f"{element.distinguisher} {element.color} {element.endpoint}"
             key = Key(FAMILY, str(scope), TYPE, name)
-            yield Resource(key, _spec(element), element.subject, (), element.origins)
+            yield Resource(key, _spec(element), element.subject, far_end(element), element.origins)
 
 
 def _spec(element: PolicyInjection) -> dict[str, Any]:

@@ -226,9 +226,9 @@ class _Spot:
     project: Intent
 
     @property
-    def egress(self) -> tuple[str, str, str]:
-        """Where traffic is decapsulated: data plane, cluster, service SID."""
-        return self.cluster.spec.dataplane, self.cluster.name, self.sid
+    def egress(self) -> tuple[str, str, str, str]:
+        """Where traffic is decapsulated: data plane, cluster, node, service SID."""
+        return self.cluster.spec.dataplane, self.cluster.name, self.server.name, self.sid
 
     def sid_origins(self, field_: str) -> Origins:
         """Return why the service SID is what it is."""

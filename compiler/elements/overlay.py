@@ -141,8 +141,8 @@ class Policy(Element):
     """Zone that it leads to; PODS for the default network of pods."""
     path: str = ""
     """SRv6Policy/candidate that it follows; empty for the default path."""
-    egress: tuple[str, str, str] | None = None
-    """Data plane and cluster of the egress node, and the service SID there; None where it came by BGP."""
+    egress: tuple[str, str, str, str] | None = None
+    """Data plane, cluster and name of the egress node, and its service SID; None where it came by BGP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +235,8 @@ class PolicyInjection(Element):
     """BGP identifiers of the headends; none where sessions go straight to them."""
     lists: tuple[tuple[int, tuple[Hop, ...]], ...]
     """Weight and SIDs."""
+    egress: tuple[str, str, str, str] | None = None
+    """As in `Policy`; None where the node chose the SID itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

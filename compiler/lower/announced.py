@@ -153,6 +153,7 @@ def _ours(found: Cluster, item: Exit, which: str, policy: Policy, allocated: All
         next_hop=str(found.spec.bgp.injector),
         route_targets=targets,
         lists=_hops(policy.lists, item.family),
+        egress=policy.egress,
     )
 
 

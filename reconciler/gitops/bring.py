@@ -51,6 +51,11 @@ class Look:
     refusals: tuple[str, ...]
     """What the deletion brake refuses, each with the trailer that would allow it."""
 
+    @property
+    def unread(self) -> list[str]:
+        """Targets that were not read completely, each with the reason."""
+        return [f"{name}: {why}" for name, why in self.work.incomplete.items()]
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -80,9 +85,11 @@ def look(
     approvals: Mapping[str, int],
     limits: Limits,
     memory: Memory | None = None,
+    *,
+    partly: bool = False,
 ) -> Look:
-    """Observe the targets and plan; DriverError where one is out of reach."""
-    work = prepare(candidate.repository, candidate.graph, means.root, memory)
+    """Observe the targets and plan; DriverError where one is out of reach, unless it may be left out."""
+    work = prepare(candidate.repository, candidate.graph, means.root, memory, partly=partly)
     bound = bind(work.plan, candidate.repository, Revision(candidate.commit), approvals)
     refused = check(work.plan, work.observed, approvals, limits)
     return Look(candidate, work, bound.id, tuple(map(_refused, refused)))

@@ -247,16 +247,16 @@ class Loop:
         if finished and not self.settings.correct:
             self._well(seen)
         elif seen.refusals:
-            commit = candidate.commit
+            commit, details = candidate.commit, (*seen.refusals, *seen.unread)
             why = f"the deletion brake stops what commit {commit[:12]} asks for"
-            self._wrong("apply", "refused", why, key=["brake"], commit=commit, details=seen.refusals)
+            self._wrong("apply", "refused", why, key=["brake"], commit=commit, details=details)
             self._later()
         elif self._carry_out(seen) and drifted:
             self.now.found["drift"] = None
             self._tell("drift-corrected", f"{_objects(drifted)} put right", map(str, drifted))
 
     def _carry_out(self, seen: Look) -> bool:
-        """Apply what was planned; say whether nothing is left."""
+        """Apply what was planned; say whether all of it was done."""
         done = self.now.done = Done()
         begun = self.world.ticks()
         if seen.work.plan.actions:
@@ -268,16 +268,17 @@ class Loop:
         if left := done.result.failed:
             commit, total = seen.candidate.commit, len(done.result.outcomes)
             why = f"{len(left):,} of {total:,} objects of commit {commit[:12]} were not done"
-            self._failed(f"{why} on {', '.join(done.targets)}", done.targets, done.details)
+            key, details = [*done.targets, *seen.work.incomplete], [*seen.unread, *done.details]
+            self._failed(f"{why} on {', '.join(done.targets)}", key, details)
             return False
-        return self._well(seen)
+        self._well(seen)
+        return True
 
-    def _well(self, seen: Look) -> bool:
-        """Note that nothing is left to do; False where a target showed only a part of what it has."""
+    def _well(self, seen: Look) -> None:
+        """Note that nothing is left to do, unless a target showed only a part of what it has."""
         if unread := seen.work.incomplete:
-            details = [f"{name}: {why}" for name, why in unread.items()]
-            self._failed(f"{', '.join(unread)} cannot be read completely", list(unread), details)
-            return False
+            self._failed(f"{', '.join(unread)} cannot be read completely", unread, seen.unread)
+            return
         self.now.found["apply"] = None
         self._later()
         commit = self.state.accepted
@@ -287,7 +288,6 @@ class Loop:
             self._tell("applied", f"commit {commit[:12]}, with {count:,} objects changed")
             keep(self.clone, "applied", commit)
             tidy(self.clone)
-        return True
 
     def _look(self, candidate: Candidate, approvals: Mapping[str, int]) -> Look | None:
         """Observe and plan; None, with the problem noted, where that is not possible."""
@@ -296,8 +296,12 @@ class Loop:
         before = self.state.applied or self.state.accepted
         limits = limits_for(candidate, self.clone, before, self.settings.terms.folder)
         new = candidate.commit != self.state.accepted
+        # A target out of reach keeps the others from what is new, not from what was applied to all of them.
+        partly = candidate.commit == self.state.accepted == self.state.applied
         try:
-            seen = self.now.seen = look(candidate, self.means, approvals, limits, self.observed)
+            seen = self.now.seen = look(
+                candidate, self.means, approvals, limits, self.observed, partly=partly
+            )
             self.observed = self.observed.later()
         except DriverError as error:
             why = f"a target is out of reach: {error}"

@@ -119,6 +119,23 @@ def test_a_sid_stays_as_long_as_another_target_may_send_to_it(plane: str, *, mov
     assert sid.key not in tail.ours
 
 
+@pytest.mark.parametrize("confirmed", ["fcdd::2", ""], ids=["asked for another", "never confirmed"])
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_sid_stays_as_long_as_a_silent_node_was_asked_to_send_to_it(confirmed: str, *, stays: bool) -> None:
+    """It may have done so, and only its report was lost."""
+    sid = Resource(Key("linux", "node/a/tail", "localsid", "fcdd::1"), {"sid": "fcdd::1"})
+    other = replace(sid, key=sid.key._replace(name="fcdd::2"))
+    tail, asked = Simulator("tail", [sid, other]), sending("vpp", "fcdd::1")
+    there = sending("vpp", confirmed) if confirmed else asked
+    head = Simulator("head", [there], faults={1: Fault("permanent")})
+    seen = Observation(dict(head.ours) if confirmed else {}, pending={asked.key: asked})
+    desired = {"head": [sending("vpp", "fcdd::2")] if stays else [], "tail": [other]}
+    observed = {"head": seen, "tail": Observation(dict(tail.ours))}
+    result, _, _ = run(plan(desired, observed, RULES), head, tail)
+    assert result.failed
+    assert sid.key in tail.ours
+
+
 def test_patience_ends() -> None:
     target = Simulator(faults={number: Fault("transient") for number in range(1, 100)})
     result, _, slept = run(planned(chain("a"), target), target)

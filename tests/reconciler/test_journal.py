@@ -176,6 +176,7 @@ def test_a_disk_that_is_full_at_the_start_stops_all(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(Unwritable, match=r"cannot write the journal .*: No space left on device"):
         opened(tmp_path, planned())
+    assert not list(tmp_path.iterdir()), "the loop comes again, and empty ones would crowd out what was kept"
 
 
 def test_a_folder_that_cannot_be_made_stops_all(tmp_path: Path) -> None:

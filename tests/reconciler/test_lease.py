@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -130,6 +131,21 @@ def test_all_targets_are_taken_or_none(clock: Clock) -> None:
         pytest.fail("nothing is done without all leases")
     assert free.leased == Lease("", 0.0, 1)
     assert late.leased is None
+
+
+def test_without_a_thread_to_renew_them_leases_are_given_back(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that goes on would else keep itself out."""
+    target = Simulator()
+
+    def start(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", start)
+    with pytest.raises(RuntimeError), Leases({"a": target}, terms(clock)):
+        pytest.fail("nothing is done without the thread")
+    assert target.leased == Lease("", 0.0, 1)
 
 
 def test_the_token_is_given_with_a_lease_that_has_time_left(clock: Clock) -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError
+from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
 
+from compiler.te.carriers import Compressed, compressed, pack
 from reconciler.plan import Action, Observation, Plan, diff, plan, ranks, resume
+from renderers import RULES
 from renderers.changes import ABSENT, Change, compare
 from renderers.resource import Key, Resource
 from renderers.rules import Rules
@@ -284,6 +287,7 @@ def between(confirmed: dict[str, int], asked: dict[str, int | None]) -> Observat
     ("confirmed", "asked", "wanted", "operations"),
     [
         ({}, {"1": 7}, {"1": 7}, ["create"]),
+        ({}, {"1": 8}, {"1": 7}, ["update"]),
         ({}, {"1": 7}, {}, ["delete"]),
         ({"1": 7}, {"1": 8}, {"1": 8}, ["update"]),
         ({"1": 7}, {"1": 8}, {"1": 7}, ["update"]),
@@ -318,3 +322,17 @@ def test_an_action_that_nobody_has_confirmed_is_resumed() -> None:
     assert (left.actions, moved) == (approved.actions, ())
     _, moved = resume(approved, {"t": between({"1": 5}, {"1": 6})})
     assert moved == approved.actions
+
+
+@pytest.mark.parametrize("routers", range(5))
+def test_what_sends_to_a_sid_in_a_carrier_needs_it_too(routers: int) -> None:
+    """Routers on the way stand before it in the same address (RFC 9800), or fill one of their own."""
+    name = "fcbb:0:8001:f001::"
+    sid = Resource(Key("linux", "node/a/tail", "localsid", name), {"sid": name})
+    way = [("", Compressed(0xFCBB0000, (0x100 + number, 7))) for number in range(routers)]
+    sids = list(pack([*way, (name, compressed(IPv6Address(name), 2))]))
+    head = Resource(
+        Key("linux", "node/a/head", "policy", "cafe::1"), {"lists": [{"weight": 1, "sids": sids}]}
+    )
+    found = plan({"t": []}, {"t": seen(sid, head)}, RULES)
+    assert [action.before.needs for action in found.actions if action.before] == [(sid.key,), ()]

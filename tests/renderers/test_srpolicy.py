@@ -81,6 +81,15 @@ def test_steering_comes_after_what_it_needs_was_announced() -> None:
         assert (plane, "localsid") in RULES.needs["srpolicy", "sr-policy"]
 
 
+def test_an_announcement_needs_the_sid_that_it_ends_in(built: Built) -> None:
+    """Where the node could not be told to decapsulate, nobody is told to send to it."""
+    there = {item.key for scope in (W1, overlays.W2, overlays.W3) for item in resources(built, scope)}
+    for item in announced(built):
+        (need,) = item.needs
+        assert need in there
+        assert {part["segments"][-1]["sid"] for part in item.spec["lists"]} == {need.name}
+
+
 def reflected(*texts: str) -> Built:
     said = [
         text.replace('injector: "fd22::ffff"', 'injector: "fd22::ffff", injection: reflected')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from reconciler import journal
 from reconciler.apply import Event as Progress
 from reconciler.apply import Started
-from reconciler.drivers.base import PermanentError
+from reconciler.drivers.base import Batch, Observation, PermanentError, TransientError
 from reconciler.drivers.directory import Directory
 from reconciler.git import GitError
 from reconciler.gitops import bring as gitops_bring
@@ -114,10 +115,10 @@ def test_a_commit_that_breaks_the_compiler_is_a_bad_commit(
 ) -> None:
     bad = following.remote.commit(following.remote.routed("p2"))
 
-    def breaking(candidate: Candidate, *words: Any) -> Look:
+    def breaking(candidate: Candidate, *words: Any, **more: Any) -> Look:
         if candidate.commit == bad:
             raise KeyError("a secret")
-        return look(candidate, *words)
+        return look(candidate, *words, **more)
 
     monkeypatch.setattr(gitops, "look", breaking)
     turn = following.turn(300)
@@ -576,10 +577,10 @@ def test_a_commit_for_which_a_target_is_out_of_reach_does_not_stop_the_last_good
 ) -> None:
     new = following.remote.commit(following.remote.routed("p2"))
 
-    def away(candidate: Candidate, *words: Any) -> Look:
+    def away(candidate: Candidate, *words: Any, **more: Any) -> Look:
         if candidate.commit == new:
             raise PermanentError("no such cluster")
-        return look(candidate, *words)
+        return look(candidate, *words, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(gitops, "look", away)
@@ -588,6 +589,106 @@ def test_a_commit_for_which_a_target_is_out_of_reach_does_not_stop_the_last_good
         assert "no such cluster" in problem.why
         kept_all_the_same(following)
     assert following.turn(300).state.applied == new
+
+
+def test_a_target_out_of_reach_leaves_no_other_to_its_drift(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was applied everywhere is kept where it can be; what is new waits for all targets."""
+    both = PROJECT + "spec: {targets: [{name: default}, {name: far, path: far, families: [vpp]}]}\n"
+    first = following.remote.commit({"intentc.yaml": both})
+    assert following.turn().state.applied == first
+    tree = following.tree()
+    following.news()
+    real, gone = Directory.observe, [True]
+
+    def observe(target: Directory) -> Observation:
+        if target.name == "far" and gone:
+            raise TransientError("no route to host")
+        return real(target)
+
+    monkeypatch.setattr(Directory, "observe", observe)
+    damage(following)
+    shutil.rmtree(following.state / "far")
+    turn = following.turn(300)
+    assert following.tree() == tree
+    assert not (following.state / "far").exists()
+    assert "far" in turn.state.problems["apply"].why
+    assert turn.state.problems["apply"].details == ("far: out of reach: no route to host",)
+    assert {entry.target for entry in turn.drifted or ()} == {"default"}
+    assert following.news() == ["drift-corrected", "failed"]
+    second = following.remote.commit(following.remote.routed("p2"))
+    for _ in range(30):
+        turn = following.turn()
+    assert turn.state.problems["commit"].commit == second
+    assert "target far: no route to host" in turn.state.problems["commit"].why
+    assert following.tree() == tree
+    damage(following)
+    following.turn(300)
+    assert following.tree() == tree
+    gone.clear()
+    assert following.turn(300).state.applied == second
+    assert following.turn().state.problems == {}
+    assert (following.state / "far").exists()
+    gone.append(True)
+    third = following.remote.commit({"intentc.yaml": PROJECT + "spec: {}\n"})
+    assert following.turn().state.applied == third, "nothing is asked of it any more"
+
+
+@pytest.mark.parametrize("why", ["fails", "brake"])
+def test_a_target_out_of_reach_is_told_whatever_else_is_wrong(
+    following: Follower, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    both = PROJECT + "spec: {targets: [{name: default}, {name: far, path: far, families: [vpp]}]}\n"
+    following.remote.commit({"intentc.yaml": both})
+    following.turn()
+    real = Directory.observe
+
+    def observe(target: Directory) -> Observation:
+        if target.name == "far":
+            raise PermanentError("no such cluster")
+        return real(target)
+
+    def stage(target: Directory, *_: object) -> Batch:
+        raise PermanentError(f"{target.name} refuses")
+
+    def refuse(candidate: Candidate, *words: Any, **more: Any) -> Look:
+        return replace(look(candidate, *words, **more), refusals=("too much",))
+
+    monkeypatch.setattr(Directory, "observe", observe)
+    if why == "fails":
+        monkeypatch.setattr(Directory, "stage", stage)
+    else:
+        monkeypatch.setattr(gitops, "look", refuse)
+    damage(following)
+    problem = following.turn(300).state.problems["apply"]
+    assert "far: out of reach: no such cluster" in problem.details
+    assert any("default refuses" in line or line == "too much" for line in problem.details)
+
+
+def test_what_a_target_out_of_reach_may_stand_on_is_not_cleared_up_elsewhere(
+    following: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = PROJECT + "spec: {targets: [{name: default}, {name: far, path: far, families: [vpp]}]}\n"
+    following.remote.commit({"intentc.yaml": both})
+    following.turn()
+    place = next((following.state / "rendered").rglob("localsid.jsonl"))
+    lines = place.read_text(encoding="utf-8").splitlines()
+    record = json.loads(lines[-1]) | {"name": "fcff::99"}
+    place.write_text("\n".join([*lines, json.dumps(record), ""]), encoding="utf-8")
+    real = Directory.observe
+
+    def observe(target: Directory) -> Observation:
+        if target.name == "far":
+            raise PermanentError("no such cluster")
+        return real(target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Directory, "observe", observe)
+        following.turn(300)
+        assert "fcff::99" in place.read_text(encoding="utf-8")
+    following.turn(300)
+    assert "fcff::99" not in place.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -610,10 +711,10 @@ def test_a_target_that_is_away_is_told_once_and_tried_ever_more_rarely(
     tried: list[float] = []
     begun = following.time
 
-    def looked(candidate: Candidate, *words: Any) -> Look:
+    def looked(candidate: Candidate, *words: Any, **more: Any) -> Look:
         if candidate.commit == new:
             tried.append(following.time - begun)
-        return look(candidate, *words)
+        return look(candidate, *words, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(gitops, "look", looked)
