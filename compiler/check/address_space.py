@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from typing import Final, NamedTuple
 
 from compiler.allocated import Allocated
+from compiler.derived.overlay import chosen
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report
 from intent.model import Intent
@@ -216,6 +217,37 @@ def _underlays(cluster: Cluster, resolved: Resolved) -> list[Intent]:
     }
     every = list(resolved.of("Underlay").values())
     return list(found.values()) if found or len(every) != 1 else every
+
+
+def check_steered(resolved: Resolved, report: Report) -> None:
+    """Report steered prefixes that take SIDs, or the way to the underlay, from under the tunnels."""
+    steering = [intent for intent in resolved.of("SRv6Policy").values() if intent.spec.steer.prefixes]
+    if not steering:
+        return
+    sids = [space for space in _spaces(resolved) if space.kind in ("locator", "localsids", "policies")]
+    for intent in steering:
+        spaces = [*sids, *_next_hops(intent, resolved)]
+        for index, prefix in enumerate(intent.spec.steer.prefixes):
+            found = next((space for space in spaces if _inside(prefix, space.prefix)), None)
+            if found:
+                word = "is the" if prefix == found.prefix else f"lies in {found.prefix}, the"
+                report.error(
+                    "IC2639",
+                    intent.span("spec", "steer", "prefixes", index),
+                    f"{prefix} {word} {found.what}, which tunnels themselves need",
+                    "leave it out; a larger prefix around it does no harm",
+                    [Related(found.span, found.what)],
+                )
+
+
+def _next_hops(policy: Intent, resolved: Resolved) -> Iterator[Space]:
+    """Yield what the headends send all tunnels to; only on Linux pods share the table of the underlay."""
+    for name in chosen(policy.spec.headends, resolved):
+        server = resolved.servers[name]
+        if server.uplink and resolved.clusters[server.cluster or ""].spec.dataplane == "linux":
+            prefix, what = ip_network(server.uplink.next_hop), f"next hop of node {name!r}"
+            place = (server.intent, ("spec", "uplink", "nextHop"))
+            yield Space(prefix, what, "next hop", name, UNDERLAY, *place)
 
 
 def check_leases(allocated: Allocated, report: Report) -> None:

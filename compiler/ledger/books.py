@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Final
 
 from compiler.ledger.leases import MANY, Lease, Ledger, domain, other_place
@@ -22,6 +23,10 @@ Holder = Lease | Request
 _MEND: Final = (
     "two branches took the same id: run `intentc ledger update`, which moves the lease that git's first "
     "parent does not have (--base REV names another revision to keep)"
+)
+_TWO_NAMES: Final = (
+    "an update frees the second one; where two branches drew one each, and the second is in use, run "
+    "`intentc ledger update --base REV` with the revision whose lease shall stay"
 )
 
 
@@ -187,6 +192,7 @@ def _enter(books: Books, leases: Iterable[Lease]) -> None:
     if books.clashes > MANY:
         text = f"{books.clashes - MANY} more leases of this ledger clash"
         books.report.error("IC2504", Span(books.ledger.file, 1, 1), text, _MEND)
+    _under_two_names(books)
     _forget_lost(books)
 
 
@@ -221,6 +227,30 @@ def _give_way(books: Books, lease: Lease, holder: Lease) -> None:
             text = f"{lease.pool} {lease.value} of {lease.owner} overlaps {holder.value} of {holder.owner}"
     places = dict.fromkeys((*books.place(holder), *list(books.place(lease))[1:]))
     books.report.error("IC2504", books.ledger.span(lease), text, _MEND, places)
+
+
+def _under_two_names(books: Books) -> None:
+    """Find ids that were drawn under two names of one owner: the settled one stays, else both are told.
+
+    No error: a merge brings that, but so does a document that had an earlier name of another one, and went.
+    """
+    told: defaultdict[Span, list[tuple[Lease, Lease]]] = defaultdict(list)
+    for request in books.asked.values():
+        gone = [name for name in request.formerly if name not in books.owners]
+        for name, pool in product(gone, request.pools):
+            own, old = books.held.get((request.owner, pool)), books.held.get((name, pool))
+            if own is None or old is None or own.value == old.value:
+                continue
+            if books.settled is not None and books.stays(old) and not books.stays(own):
+                books.lost.add((own.owner, request.pool, own.value))
+            else:
+                told[request.intent.span("metadata", "name")].append((own, old))
+    for span, pairs in told.items():
+        own, old = pairs[0]
+        more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+        text = f"{own.owner} holds {own.pool} {own.value}, and {old.value} as {old.owner} before{more}"
+        places = [other_place(books.ledger, one, f"leased to {one.owner}") for one in pairs[0]]
+        books.report.warning("IC2512", span, text, _TWO_NAMES, places)
 
 
 def _forget_lost(books: Books) -> None:

@@ -60,10 +60,9 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"intentc: {ledger.file} is gone, but the last commit has it: ids would change\n")
         sys.stderr.write("  hint: restore it from git; if new ids are meant, commit its removal first\n")
         return 1
-    settled = None
-    # Whose lease is older matters only where two clash.
-    if any(clashes(ledger.leases)):
-        base = vars(options).get("base")
+    settled, base = None, vars(options).get("base")
+    # Whose lease is older matters only where two clash, or where somebody says that it does.
+    if base or any(clashes(ledger.leases)):
         settled = settled_ledger(session.root, repository.spec.ledger, base)
         if base and settled is None:
             sys.stderr.write(f"intentc: revision {base} holds no ledger that nothing clashes in\n")

@@ -240,6 +240,13 @@ def test_an_unknown_base_is_an_error(branches: Branches, capsys: pytest.CaptureF
     assert branches.text == before
 
 
+def test_an_unknown_base_is_an_error_where_nothing_clashes_too(
+    branches: Branches, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ledger(branches.root, "update", "--base", "nowhere") == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_without_git_a_clash_is_left_to_a_person(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,6 +280,28 @@ def test_a_steered_prefix_takes_nothing_from_pods(steer: str, codes: list[str]) 
 
 
 @pytest.mark.parametrize(
+    ("prefix", "plane", "codes"),
+    [
+        ("fcbb:0:2::/48", "vpp", ["IC2639"]),
+        ("fcbb:0:2::1/128", "linux", ["IC2639"]),
+        ("fcdd::/48", "linux", ["IC2639"]),
+        ("cafe:1::/120", "vpp", ["IC2639"]),
+        ("fd11:1::ffff/128", "linux", ["IC2639"]),
+        ("fd11:1::ffff/128", "vpp", []),
+        ("::/0", "linux", []),
+        ("2001:db8::/32", "linux", []),
+    ],
+)
+def test_a_steered_prefix_takes_no_sid_and_no_next_hop_from_the_underlay(
+    prefix: str, plane: str, codes: list[str]
+) -> None:
+    """Under Linux both would be one route of the main table, and the tunnel would lead into itself."""
+    cluster = CLUSTER.replace("dataplane: vpp", f"dataplane: {plane}")
+    te = policy(endpoints="{nodes: {names: [w2]}}", steer=f'{{prefixes: ["{prefix}"]}}')
+    assert build(UNDERLAY, node(1), node(2), cluster, te).codes == codes
+
+
+@pytest.mark.parametrize(
     ("pin", "codes"),
     [("cafe:1::10", []), ("cafe:1::fffe", []), ("cafe:1::ffff", ["IC2646"]), ("fe00::1", ["IC2646"])],
 )

@@ -251,3 +251,37 @@ def test_a_renamed_lease_is_settled_under_its_earlier_name() -> None:
     after = drawn(resolved, ledger(*rows), ledger("VirtualNetwork/n1 vlan@dc1 100"))
     assert vlan(after, "n2") == "100"
     assert vlan(after, "a") != "100"
+
+
+def test_an_id_drawn_under_both_names_is_told_and_the_settled_one_stays() -> None:
+    """One branch renamed a network, and both extended it to the fabric: one of two VNIs is in use."""
+    rows = (
+        "VirtualNetwork/n1 vni 1000005",
+        "VirtualNetwork/n2 vlan@dc1 100",
+        "VirtualNetwork/n2 vni 1000009",
+    )
+    resolved = world(DC1, network("n2", "dc1", meta=", moved: [n1]"))
+    for report in (compiled(resolved, ledger(*rows))[1], tried(resolved, ledger(*rows))[1]):
+        (entry,) = report.sorted()
+        assert (entry.code, entry.severity) == ("IC2512", "warning")
+        assert {place.span.line for place in entry.related} == {2, 4}
+    after = drawn(resolved, ledger(*rows), ledger(rows[0]))
+    assert lines(after, "vni") == ["VirtualNetwork/n2 vni 1000005"]
+    assert codes(compiled(resolved, after)[1]) == []
+    # What the settled ledger has as well, or has alone, stays.
+    for settled in (rows, rows[1:]):
+        after = drawn(resolved, ledger(*rows), ledger(*settled))
+        assert "VirtualNetwork/n2 vni 1000009" in lines(after)
+        assert "VirtualNetwork/n1 vni 1000005 freed" in lines(after)
+
+
+def test_a_document_tells_its_two_names_once() -> None:
+    rows = ("n1 vlan@dc1 100", "n1 vni 1000005", "n2 vlan@dc1 200", "n2 vni 1000009")
+    text = ledger(*(f"VirtualNetwork/{row}" for row in rows))
+    resolved = world(DC1, network("n2", "dc1", meta=", moved: [n1]"))
+    (entry,) = compiled(resolved, text)[1].sorted()
+    assert entry.message.endswith("(and 1 more)")
+    assert lines(drawn(resolved, text, ledger(*(f"VirtualNetwork/{row}" for row in rows[:2])))) == [
+        "VirtualNetwork/n2 vlan@dc1 100",
+        "VirtualNetwork/n2 vni 1000005",
+    ]
