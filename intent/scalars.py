@@ -29,6 +29,13 @@ def wrong(message: str, hint: str = "", *at: str | int) -> PydanticCustomError:
     return PydanticCustomError("intent", "{text}", {"text": message, "hint": hint, "at": at})
 
 
+def is_host(address: IPAddress, prefix: IPNetwork) -> bool:
+    """Say whether an address of a prefix can be that of a host: neither the network's own, nor broadcast."""
+    # RFC 3021: both ends of a /31 are hosts; IPv6 has no broadcast, and its first address is a router's.
+    ends = (prefix.network_address, prefix.broadcast_address)
+    return prefix.version == 6 or prefix.prefixlen > 30 or address not in ends  # noqa: PLR2004 -- said above
+
+
 def scalar(parse: Callable[[Any], Any], words: str, **schema: Any) -> tuple[Any, ...]:
     """Return the annotations of a scalar type: how it is read, written, and described."""
     return (

@@ -160,7 +160,8 @@ def _zone(zone: Vrf, view: SwitchView) -> dict[str, Any]:
         "imports": [zone.route_target, *zone.import_targets],
         "exports": [zone.route_target, *zone.export_targets],
         "routes": [route for route in view.routes if route.zone == zone.name],
-        "peers": [_peer(peer, f"{zone.name}-{index}") for index, peer in enumerate(peers)],
+        # Named after the neighbour, so that a further one leaves the filters of the others alone.
+        "peers": [_peer(peer, f"{zone.name}-{peer.address}") for peer in peers],
     }
 
 

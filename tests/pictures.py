@@ -142,7 +142,7 @@ def long_names() -> Resolved:
                     long,
                     f"{{provider: apstra, apstra: {{blueprint: {long}}}, site: {long}, "
                     f"switches: [{{name: l1}}, {{name: l2}}, {{name: {long}, role: border}}], "
-                    f"redundancyGroups: [{{name: {long}, switches: [l1, l2]}}]}}",
+                    f"redundancyGroups: [{{name: {long}-pair, switches: [l1, l2]}}]}}",
                 ),
                 document("ExternalConnection", long * 3, outside),
             )

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 from compiler.allocated import Allocated
-from compiler.check.address_space import check_address_space, check_leases, check_sid_blocks
+from compiler.check.address_space import (
+    check_address_space,
+    check_leases,
+    check_sid_blocks,
+    check_steered,
+)
 from compiler.check.addresses import check_addresses, check_blocks, check_ipam
 from compiler.check.announcements import check_announcements, check_functions
 from compiler.check.assertions import check_assertions
@@ -28,6 +33,7 @@ from compiler.check.ports import (
     check_trunks,
     check_vlans_of_exits,
     check_vlans_of_ports,
+    check_vlans_of_zones,
 )
 from compiler.check.providers import check_providers
 from compiler.check.targets import check_targets
@@ -45,6 +51,7 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
     check_address_space,  # SIDs, pods, services and nodes apart wherever they are routed together
     check_sid_blocks,  # SIDs inside the block of their underlay
     check_policies,  # TE paths against underlay, hardware, facts and each other
+    check_steered,  # steered prefixes leave SIDs and the way to them alone
     check_announcements,  # SR policies that travel by BGP: told apart, not too large, not lost on the way
     check_calico_pools,  # Calico's pools against the nodes that draw from them
     check_pools,  # pools of VFs against NICs and each other
@@ -71,6 +78,7 @@ CHECKS_WITH_IDS: Final[tuple[Callable[[Allocated, Report], None], ...]] = (
     check_functions,  # service SIDs have a place in the distinguishers of BGP
     check_pins,  # pinned VLANs and VNIs lie in the pools of their fabrics
     check_first_vlan,  # Apstra keeps VLAN 1 for itself
+    check_vlans_of_zones,  # every switch allows the VLANs that carry its zones
     check_vlans_of_ports,  # every port allows the VLANs that it needs
     check_vlans_of_exits,  # links to the outside share no VLAN with networks
     check_trunks,  # what pods tag by themselves belongs to networks

@@ -19,11 +19,12 @@ from compiler.derived.addresses import (
     shares,
 )
 from compiler.derived.attachments import pool_nics
-from compiler.derived.offers import Offer, choose, offers
+from compiler.derived.offers import Offer, choose, offers, pool_name
 from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.virtual_network import OverlayAttachment, VirtualNetworkSpec
+from intent.model import Intent
 from intent.scalars import IPAddress
 from intent.source import FieldPath
 
@@ -40,6 +41,7 @@ def check_addresses(resolved: Resolved, report: Report) -> None:
             _check_reserved(network, report)
         if ipam.routes:
             _check_routes(network, report)
+    _check_chosen(resolved, report)
 
 
 def _check_ranges(network: Network, resolved: Resolved, report: Report) -> None:
@@ -96,6 +98,41 @@ def _check_reserved(network: Network, report: Report) -> None:
             report.error("IC2354", intent.span(*span_of), text, "give each owner its own address", place)
 
 
+def _check_chosen(resolved: Resolved, report: Report) -> None:
+    """Check the addresses and MACs that workloads choose: hosts of the network, and each of one pod."""
+    taken: dict[tuple[str, str], Related] = {}
+    for intent in resolved.of("Workload").values():
+        for index, item in enumerate(intent.spec.interfaces):
+            path: FieldPath = ("spec", "interfaces", index)
+            spec: VirtualNetworkSpec = resolved.networks[item.network].spec
+            for at, address in enumerate(item.addresses):
+                _check_host(address, spec, (intent, (*path, "addresses", at)), report)
+            chosen: list[tuple[str, FieldPath]] = [
+                (str(address), (*path, "addresses", at)) for at, address in enumerate(item.addresses)
+            ]
+            chosen += [(item.mac, (*path, "mac"))] if item.mac else []
+            for text, where in chosen:
+                span = intent.span(*where)
+                first = taken.setdefault((item.network, text), Related(span, f"workload {intent.name}"))
+                if first.span != span:
+                    message = f"{text} is chosen twice on network {item.network!r}"
+                    report.error("IC2354", span, message, "give each pod its own", [first])
+
+
+def _check_host(
+    address: IPAddress, spec: VirtualNetworkSpec, where: tuple[Intent, FieldPath], report: Report
+) -> None:
+    """Check that an address that a workload chooses is one that a host of the network can have."""
+    span, number = where[0].span(*where[1]), int(address)
+    own = [subnet for subnet in spec.subnets if subnet.cidr.version == address.version]
+    if not any(clip((number, number), hosts(subnet.cidr)) for subnet in own):
+        text = f"{address} of {where[0].name!r} is no host address of any subnet"
+        report.error("IC2351", span, text, _subnets_of(spec))
+    elif any(gateway_of(spec, subnet) == address for subnet in own):
+        text = f"{address} of {where[0].name!r} is the gateway"
+        report.error("IC2354", span, text, "give it another address")
+
+
 def _check_routes(network: Network, report: Report) -> None:
     spec = network.spec
     versions = {s.cidr.version for s in spec.subnets if gateway_of(spec, s)}
@@ -112,6 +149,8 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
     """Check that nobody hands out an address twice, and that there are enough."""
     pods = _expected(resolved)
     seen: dict[str, Offer] = {}
+    local: defaultdict[str, list[Offer]] = defaultdict(list)
+    pools: dict[tuple[str, str], Offer] = {}
     for entries in offers(resolved).values():
         for offer in entries:
             spec = offer.network.spec
@@ -120,14 +159,35 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
             if spec.ipam.mode in ("central", "hostLocal") and offer.network.overlay_clusters:
                 _report_both(offer, report)
             if spec.ipam.mode == "hostLocal":
-                _check_host_local(offer, resolved, report)
+                local[offer.network.name].append(offer)
             elif spec.ipam.mode == "central":
                 first = seen.setdefault(offer.network.name, offer)
                 if first.cluster != offer.cluster:
                     _check_shared(first, offer, report)
+                _check_pool_names(offer, pools, resolved, report)
             else:
                 continue
             _check_enough(offer, pods.get((offer.cluster, offer.network.name), []), resolved, report)
+    for several in local.values():
+        _check_host_local(several, resolved, report)
+
+
+def _check_pool_names(
+    offer: Offer, taken: dict[tuple[str, str], Offer], resolved: Resolved, report: Report
+) -> None:
+    """The pools of nv-ipam are in one namespace, and those of several subnets named after these."""
+    if resolved.clusters[offer.cluster].spec.installed.ipam != "nv-ipam":
+        return
+    for subnet in offer.network.spec.subnets:
+        name = pool_name(offer.network, subnet)
+        twin = taken.setdefault((offer.cluster, name), offer).network
+        if twin is not offer.network:
+            text = (
+                f"networks {twin.name!r} and {offer.network.name!r} would both make an address pool {name!r}"
+            )
+            place = [Related(twin.intent.span("metadata", "name"), "the other network")]
+            span = offer.network.intent.span("metadata", "name")
+            report.error("IC2316", span, text, "rename one of the networks or subnets", place)
 
 
 def _report_both(offer: Offer, report: Report) -> None:
@@ -146,15 +206,17 @@ def _report_both(offer: Offer, report: Report) -> None:
     )
 
 
-def _check_host_local(offer: Offer, resolved: Resolved, report: Report) -> None:
-    nodes = sorted(pool_nics(offer.attachment, resolved))
-    if len(nodes) > 1:
-        name = offer.network.name
-        text = f"host-local addresses of network {name!r} would be handed out {len(nodes)} times"
-        hint = "each node counts for itself; set ipam.mode: central"
+def _check_host_local(several: list[Offer], resolved: Resolved, report: Report) -> None:
+    """Each node counts for itself, and on a node each attachment, so there can be one of both."""
+    network = several[0].network
+    places = [(offer, node) for offer in several for node in sorted(pool_nics(offer.attachment, resolved))]
+    if len(places) > 1:
+        nodes = list(dict.fromkeys(node for _, node in places))
+        text = f"host-local addresses of network {network.name!r} would be handed out {len(places)} times"
+        hint = "each node counts for itself, and so does each attachment; set ipam.mode: central"
         where = f"pods can run on {', '.join(nodes[:3])}{' …' if len(nodes) > 3 else ''}"  # noqa: PLR2004 -- three are enough to see it
-        place = [Related(offer.network.intent.span(*offer.path), where)]
-        report.error("IC2356", offer.network.intent.span(*IPAM, "mode"), text, hint, place)
+        place = [Related(network.intent.span(*offer.path), where) for offer in several]
+        report.error("IC2356", network.intent.span(*IPAM, "mode"), text, hint, place)
 
 
 def _check_shared(one: Offer, two: Offer, report: Report) -> None:
@@ -199,7 +261,14 @@ def _check_enough(
     want = sum(count for _, count, _ in pods)
     for subnet, item in zip(spec.subnets, shares(offer.network, offer.cluster, resolved), strict=True):
         have = item.size if item.span else 0
-        if have < max(want, 1):
+        cidr = subnet.cidr
+        if central == "whereabouts" and cidr.max_prefixlen - cidr.prefixlen < 2:  # noqa: PLR2004 -- two addresses
+            text = (
+                f"whereabouts hands out nothing of {cidr}: it takes such a subnet for network and broadcast"
+            )
+            hint = f"use a /{cidr.max_prefixlen - 2} or larger, or ipam.mode: static"
+            report.error("IC2358", intent.span("spec", "subnets"), text, hint)
+        elif have < max(want, 1):
             text = f"{want} pods need an address of {subnet.cidr}, which has {have} in {offer.cluster!r}"
             if not want:
                 text = f"no address of {subnet.cidr} is left for pods of cluster {offer.cluster!r}"

@@ -10,7 +10,7 @@ from compiler.resolved import Port, Resolved
 from intent.diagnostics import Related, Report, did_you_mean
 from intent.kinds.external_connection import BorderPort, ExternalConnectionSpec, ExternalPeer
 from intent.model import Intent
-from intent.scalars import IPNetwork
+from intent.scalars import IPNetwork, is_host
 from intent.source import FieldPath, Span
 
 Taken = dict[tuple[Port, int], list[tuple[Intent, FieldPath, int]]]
@@ -138,6 +138,16 @@ def _check_peer(intent: Intent, index: int, peer: ExternalPeer, report: Report) 
             f"peer {peer.address} is on no link of switch {peer.switch!r}",
             "mend the address or the link's prefix, or set multihop",
         )
+    elif any(
+        port.address and peer.address in port.address and not is_host(peer.address, port.address)
+        for port in here
+    ):
+        report.error(
+            "IC2255",
+            place,
+            f"{peer.address} is no host of the link, but its network or broadcast address",
+            "say the neighbour's address",
+        )
     elif any((local_address(port) or "").partition("/")[0] == str(peer.address) for port in here):
         report.error(
             "IC2255",
@@ -234,10 +244,13 @@ def _check_routes(intent: Intent, report: Report) -> None:
                 f"next hop {route.next_hop} is our own address on the link",
                 "say the address of the far end, or set local on the port",
             )
-        elif not any(port.address and route.next_hop in port.address for port in spec.ports):
+        elif not any(
+            port.address and route.next_hop in port.address and is_host(route.next_hop, port.address)
+            for port in spec.ports
+        ):
             report.error(
                 "IC2257",
                 intent.span("spec", "staticRoutes", index, "nextHop"),
-                f"next hop {route.next_hop} is on no link of the connection",
+                f"next hop {route.next_hop} is no host on a link of the connection",
                 "mend the next hop, or the prefix of the link",
             )

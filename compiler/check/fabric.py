@@ -234,12 +234,15 @@ def check_bonds(resolved: Resolved, report: Report) -> None:
     told: set[tuple[str, str]] = set()
     for network in resolved.networks.values():
         for index, attachment in enumerate(network.spec.attachments if network.spec.extend_to_fabric else ()):
-            if isinstance(attachment, SriovBondAttachment) and attachment.pools not in told:
+            if not isinstance(attachment, SriovBondAttachment):
+                continue
+            one, two = (resolved.pools[pool] for pool in attachment.pools)
+            path: FieldPath = ("spec", "attachments", index)
+            if attachment.mode == "balance-xor":
+                _check_balanced(network, (*path, "mode"), (one, two), resolved, report)
+            if attachment.pools not in told:
                 told.add(attachment.pools)
-                one, two = (resolved.pools[pool] for pool in attachment.pools)
-                _check_pod_bond(
-                    network, ("spec", "attachments", index, "pools"), (one, two), resolved, report
-                )
+                _check_pod_bond(network, (*path, "pools"), (one, two), resolved, report)
 
 
 def _check_host_bonds(pool: Pool, resolved: Resolved, report: Report) -> None:
@@ -298,6 +301,25 @@ def _check_leaves(what: str, points: set[Point], place: tuple[Intent, FieldPath]
             f"{what} end on switch {switch!r} of fabric {fabric!r}: the bond does not survive its loss",
             "cable one leg to another leaf",
         )
+
+
+def _check_balanced(
+    network: Network, path: FieldPath, pools: tuple[Pool, Pool], resolved: Resolved, report: Report
+) -> None:
+    """Check that a bond that sends over both legs at once ends in a LAG: else its MAC is on two ports."""
+    for node in sorted(pools[0].members.keys() & pools[1].members.keys()):
+        nics = {nic for pool in pools for nic in pool.members[node]}
+        points = {point for nic in nics for point in resolved.points(node, nic)}
+        if len(points) > 1:
+            report.error(
+                "IC2215",
+                network.intent.span(*path),
+                f"the bond of network {network.name!r} sends over both legs at once, which on node {node!r} "
+                "are two ports: its MAC would move between them with each frame",
+                "use mode: active-backup, or an 802.3ad bond of the PFs on the host, which makes a LAG",
+                [Related(resolved.servers[node].intent.span("spec", "cables"), "the cables")],
+            )
+            return
 
 
 def _check_pod_bond(

@@ -124,6 +124,10 @@ def _check_vfs(offer: Offer, resolved: Resolved, report: Report) -> None:
         text = f"vlanQos of network {network.name!r} has no VLAN to stand in"
         hint = "set extendToFabric: true, which gives the network a VLAN, or remove vlanQos"
         report.error("IC2305", intent.span(*offer.path, "vlanQos"), text, hint)
+    if not isinstance(settings, OverlayAttachment) and settings.vlan_proto != "802.1q" and network.fabrics:
+        text = f"VFs of network {network.name!r} tag by 802.1ad, but ports of the fabric carry 802.1Q tags"
+        hint = "remove vlanProto, unless the ports were told to take 0x88a8 by other means"
+        report.warning("IC2317", intent.span(*offer.path, "vlanProto"), text, hint)
     for name in offer.pools:
         pool = resolved.pools[name].intent
         if pool.spec.link_type == "ib":

@@ -43,17 +43,21 @@ def check_vlans_of_ports(allocated: Allocated, report: Report) -> None:
 
 def _limits(port: Port, resolved: Resolved) -> Iterable[tuple[Ranges, str, Span]]:
     """Yield what limits the VLANs of a port: allowed VLANs, whose they are, and where that is said."""
+    yield from _limits_of_switch(port, resolved)
+    entry, path = port_entry(port, resolved)
+    if entry and entry.vlans:
+        yield entry.vlans, f"port {port}", resolved.fabrics[port.fabric].span(*path, "vlans")
+
+
+def _limits_of_switch(port: Port, resolved: Resolved) -> Iterable[tuple[Ranges, str, Span]]:
     intent = resolved.fabrics[port.fabric]
     spec: FabricSpec = intent.spec
-    # A network on one leaf of a pair is on both.
+    # What is on one leaf of a pair is on both.
     pair = next((group.switches for group in spec.redundancy_groups if port.switch in group.switches), ())
     for at, other in enumerate(spec.switches):
         if other.vlans and (other.name == port.switch or other.name in pair):
             span = intent.span("spec", "switches", at, "vlans")
             yield other.vlans, f"switch {other.name!r} of fabric {port.fabric!r}", span
-    entry, path = port_entry(port, resolved)
-    if entry and entry.vlans:
-        yield entry.vlans, f"port {port}", intent.span(*path, "vlans")
 
 
 def _not_allowed(
@@ -68,6 +72,35 @@ def _not_allowed(
         f"allow the VLAN there, or pin one of {allowed} that every port of the network allows",
         [Related(span, f"allowed: {allowed}"), Related(use.origins[0].span, "needed here")],
     )
+
+
+def check_vlans_of_zones(allocated: Allocated, report: Report) -> None:
+    """Check that switches allow the VLANs that carry zones, which come with their networks and ways out."""
+    resolved = allocated.resolved
+    places = [(resolved.networks[use.network].vrf, ports_of(use.point)) for use in ports_in_use(resolved)]
+    places += [
+        (intent.spec.zone, (Port(intent.spec.fabric, port.switch, port.port),))
+        for intent in resolved.of("ExternalConnection").values()
+        for port in intent.spec.ports
+    ]
+    seen: set[tuple[str | None, str, str]] = set()
+    told: set[tuple[str | None, str]] = set()
+    for zone, port in ((zone, port) for zone, ports in places for port in ports):
+        vlan = allocated.zone_vlan.get((zone or "", port.fabric))
+        if vlan is None or (zone, port.fabric, port.switch) in seen:
+            continue
+        seen.add((zone, port.fabric, port.switch))
+        for allowed, what, span in _limits_of_switch(port, resolved):
+            if vlan not in allowed and (zone, what) not in told:
+                told.add((zone, what))
+                report.error(
+                    "IC2260",
+                    resolved.vrfs[zone or ""].intent.span("spec", "zone"),
+                    f"zone {zone!r} is carried by VLAN {vlan}, which {what} does not allow",
+                    f"allow the VLAN there, or let pools.vlan of fabric {port.fabric!r} hold only what all "
+                    "of its switches allow, and update the ledger",
+                    [Related(span, f"allowed: {allowed}")],
+                )
 
 
 def check_pins(allocated: Allocated, report: Report) -> None:

@@ -176,9 +176,18 @@ def _frr_fabric(intent: Intent, resolved: Resolved, report: Report) -> None:
                 "give each leaf an AS of its own; only spines share one",
                 [Related(intent.span("spec", "switches", first, "asn"), "the other one")],
             )
+    ports = {uplink for switch in spec.switches for uplink in switch.uplinks}
     for name, span in _named_ports(intent.name, resolved):
+        ports.add(name)
         if not LINUX_NAME(name):
             _no_linux_port(name, span, report)
+    for zone in sorted(ports & resolved.vrfs.keys()):
+        report.error(
+            "IC2240",
+            resolved.vrfs[zone].intent.span("spec", "zone"),
+            f"zone {zone!r} is called like a port of fabric {intent.name!r}: on switches, both are links",
+            "give the zone another name",
+        )
 
 
 def _frr_zones(fabrics: set[str], resolved: Resolved, report: Report) -> None:

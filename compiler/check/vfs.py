@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from compiler.derived.attachments import candidates
-from compiler.derived.offers import choose
+from compiler.derived.offers import choose, policies
 from compiler.resolved import Pool, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.workload import WorkloadSpec
@@ -36,6 +36,7 @@ def check_pools(resolved: Resolved, report: Report) -> None:
                     seen.add((one.name, two.name))
                     _check_shared(one, two, f"{nic} of node {node!r}", report)
     _check_plugin(resolved, report)
+    _check_policies(resolved, report)
 
 
 def _check_hardware(resolved: Resolved, report: Report) -> None:
@@ -81,20 +82,65 @@ def _vf_range(pool: Pool) -> tuple[int, int]:
 
 def _check_plugin(resolved: Resolved, report: Report) -> None:
     """The bare device plugin reads one list for all nodes: a PF name means the same pool on every node."""
-    claimed: dict[tuple[str, str], Pool] = {}
+    claimed: defaultdict[tuple[str, str], list[Pool]] = defaultdict(list)
     for pool in resolved.pools.values():
         sriov = resolved.clusters[pool.cluster].spec.installed.sriov
         if sriov is None or sriov.manager == "operator":
             continue
         for nic in sorted({nic for nics in pool.members.values() for nic in nics}):
-            twin = claimed.setdefault((pool.cluster, nic), pool)
-            both = set(twin.members) & set(pool.members)
-            one, two = _vf_range(twin), _vf_range(pool)
-            if twin is not pool and not both and max(one[0], two[0]) <= min(one[1], two[1]):
+            twin = next((one for one in claimed[pool.cluster, nic] if _confused(one, pool, nic)), None)
+            if twin:
                 text = f"pools {twin.name!r} and {pool.name!r} name VFs of {nic} on different nodes"
                 hint = "the device plugin reads one list for all nodes: use the operator, or other VFs"
                 place = [Related(twin.intent.span("spec", "nics"), "the other pool")]
                 report.error("IC2335", pool.intent.span("spec", "nics"), text, hint, place)
+            claimed[pool.cluster, nic].append(pool)
+        _check_beyond(pool, resolved, report)
+
+
+def _check_beyond(pool: Pool, resolved: Resolved, report: Report) -> None:
+    """Tell of a node whose VFs the device plugin would offer too, although the pool does not choose it."""
+    named = {nic for nics in pool.members.values() for nic in nics}
+    for name in resolved.clusters[pool.cluster].servers:
+        server = resolved.servers[name]
+        spec = pool.intent.spec.nics
+        alike = (server.nics[nic] for nic in sorted(named & server.nics.keys()) if name not in pool.members)
+        found = next((nic.name for nic in alike if spec.vendor is None or nic.vendor == spec.vendor), None)
+        if found and not spec.pci:
+            text = (
+                f"pool {pool.name!r} does not choose node {name!r}, but VFs of {found} there are offered too"
+            )
+            hint = "the device plugin reads one list for all nodes: make no VFs there, or use the operator"
+            report.note("IC2338", pool.intent.span("spec", "nodes"), text, hint)
+            return
+
+
+def _confused(one: Pool, two: Pool, nic: str) -> bool:
+    """Say whether the list tells two pools apart by nothing but their nodes, which it does not know."""
+    if any(nic in one.members.get(node, ()) and nic in nics for node, nics in two.members.items()):
+        return False  # told as VFs that are in both
+    first, second = one.intent.spec.nics, two.intent.spec.nics
+    vendors = first.vendor and second.vendor and first.vendor != second.vendor
+    devices = first.pci and second.pci and set(first.pci).isdisjoint(second.pci)
+    low, high = _vf_range(one), _vf_range(two)
+    return not (vendors or devices) and max(low[0], high[0]) <= min(low[1], high[1])
+
+
+def _check_policies(resolved: Resolved, report: Report) -> None:
+    """The operator keeps all its policies in one namespace, and some are named after pool and node."""
+    taken: dict[tuple[str, str], Pool] = {}
+    for pool in resolved.pools.values():
+        sriov = resolved.clusters[pool.cluster].spec.installed.sriov
+        if sriov is None or sriov.manager != "operator":
+            continue
+        for name in policies(pool, resolved):
+            twin = taken.setdefault((pool.cluster, name), pool)
+            if twin is not pool:
+                text = f"pools {twin.name!r} and {pool.name!r} would both make a node policy {name!r}"
+                place = [Related(twin.intent.span("metadata", "name"), "the other pool")]
+                report.error(
+                    "IC2316", pool.intent.span("metadata", "name"), text, "rename one of the pools", place
+                )
 
 
 class Load(NamedTuple):

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from compiler.derived.memo import remembered
-from compiler.resolved import Network, Resolved
-from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment
+from compiler.resolved import Network, Pool, Resolved
+from intent.kinds.virtual_network import OverlayAttachment, SriovAttachment, SriovBondAttachment, Subnet
 from intent.kinds.workload import PodInterface
 from intent.source import FieldPath
 
@@ -90,6 +90,28 @@ def names(item: PodInterface, offer: Offer, default: str | None) -> Iterator[str
     yield from (leg.interface for leg in offer.legs)
     attachment = offer.attachment
     yield item.name or (attachment.interface if isinstance(attachment, SriovBondAttachment) else default)
+
+
+def policy_of(pool: Pool) -> str | None:
+    """Return the name of the pool's node policy, where it is a single one."""
+    selector = pool.intent.spec.nodes
+    return None if selector.names or selector.match_expressions else pool.name
+
+
+def policies(pool: Pool, resolved: Resolved) -> Mapping[str, str | None]:
+    """Return the node policies of a pool by name, each with its host; None where one is for all."""
+    whole = policy_of(pool)
+    if whole:
+        return {whole: None}
+    hosts = (resolved.servers[node].hostname for node in pool.members)
+    return {f"{pool.name}-{host}": host for host in hosts}
+
+
+def pool_name(network: Network, subnet: Subnet) -> str:
+    """Return the name of the central pool of one subnet, where the IPAM keeps pools."""
+    if len(network.spec.subnets) == 1:
+        return network.name
+    return f"{network.name}-{subnet.name}-ipv{subnet.cidr.version}"
 
 
 def _offers(network: Network, resolved: Resolved) -> Iterator[Offer]:

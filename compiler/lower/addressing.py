@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.derived.addresses import Share, gateway_of, node_block
+from compiler.derived.addresses import gateway_of, node_block
 from compiler.derived.addresses import shares as shares_of
-from compiler.derived.offers import Offer, offered
+from compiler.derived.offers import Offer, offered, pool_name
 from compiler.derived.reasons import NAME, Origins
 from compiler.elements.pods import Addressing, AddressPool, Rule
 from compiler.resolved import Network, Resolved
@@ -29,7 +29,7 @@ def addressing(offer: Offer, resolved: Resolved) -> Addressing:
     if mode == "hostLocal":
         return Addressing("host-local", shares, routes=routes)
     central = resolved.clusters[offer.cluster].spec.installed.ipam or "none"
-    pools = tuple(pool_name(offer.network, item) for item in shares) if central == "nv-ipam" else ()
+    pools = tuple(pool_name(offer.network, item.subnet) for item in shares) if central == "nv-ipam" else ()
     return Addressing(central, shares, pools, routes)
 
 
@@ -94,13 +94,6 @@ def _origins(offer: Offer, others: list[Offer], index: int, resolved: Resolved) 
         Origin("routes", intent, ("spec", "ipam", "routes")),
         Origin("routes", intent, ("spec", "gateway")),
     )
-
-
-def pool_name(network: Network, item: Share) -> str:
-    """Return the name of the central pool of one subnet."""
-    if len(network.spec.subnets) == 1:
-        return network.name
-    return f"{network.name}-{item.subnet.name}-ipv{item.subnet.cidr.version}"
 
 
 def rules(selector: Selector, resolved: Resolved) -> tuple[Rule, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from compiler.allocated import Allocated
-from compiler.derived.offers import Leg, Offer, offers
+from compiler.derived.offers import Leg, Offer, offers, policy_of
 from compiler.elements.pods import (
     Addressing,
     BondAttachment,
@@ -17,7 +17,7 @@ from compiler.elements.pods import (
 from compiler.graph import Element
 from compiler.lower.addressing import address_pools, addressing
 from compiler.lower.pod_origins import mtus, of_addresses, of_offer, of_vf
-from compiler.lower.vfs import lower_pools, policy_of, resource_of
+from compiler.lower.vfs import lower_pools, resource_of
 from compiler.lower.workloads import fixed_macs, lower_workloads
 from compiler.resolved import Network, Pool, Resolved
 from intent.kinds import virtual_network as kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from compiler.derived.offers import policies, policy_of
 from compiler.derived.reasons import NAME, Origins, labels, memberships
 from compiler.elements.pods import DevicePluginResource, SriovNodePolicy
 from compiler.graph import Element
@@ -40,23 +41,11 @@ def resource_of(pool: Pool, resolved: Resolved) -> str:
     return f"{sriov.prefix}/{pool.resource_name}" if sriov else pool.resource_name
 
 
-def policy_of(pool: Pool) -> str | None:
-    """Return the name of the pool's node policy, where it is a single one."""
-    selector = pool.intent.spec.nodes
-    return None if selector.names or selector.match_expressions else pool.name
-
-
 def _policies(pool: Pool, sriov: SriovOperator, resolved: Resolved) -> Iterator[SriovNodePolicy]:
     """Yield one policy where labels say which nodes, and else one per node: policies know equality only."""
-    spec: SriovPoolSpec = pool.intent.spec
-    name = policy_of(pool)
-    if name:
-        chosen = tuple(spec.nodes.match_labels.items()) or (ANY_NODE,)
-        yield _policy(pool, sriov, name, chosen, resolved)
-        return
-    for node in pool.members:
-        host = resolved.servers[node].hostname
-        yield _policy(pool, sriov, f"{pool.name}-{host}", ((HOSTNAME, host),), resolved)
+    chosen = tuple(pool.intent.spec.nodes.match_labels.items()) or (ANY_NODE,)
+    for name, host in policies(pool, resolved).items():
+        yield _policy(pool, sriov, name, ((HOSTNAME, host),) if host else chosen, resolved)
 
 
 def _policy(

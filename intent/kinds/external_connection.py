@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from intent.model import Model, Ref, SecretRef, Spec
-from intent.scalars import IP, Asn, Interface, Label, Mtu, Name, Prefix, Text, VlanId, VrfName, wrong
+from intent.scalars import IP, Asn, Interface, Label, Mtu, Name, Prefix, Text, VlanId, VrfName, is_host, wrong
 
 
 class BorderPort(Model):
@@ -31,6 +31,9 @@ class BorderPort(Model):
         if self.local and (not self.address or self.local not in self.address):
             hint = "give the prefix of the link in address" if not self.address else ""
             raise wrong(f"local address {self.local} lies outside the link's prefix", hint, "local")
+        if self.local and self.address and not is_host(self.local, self.address):
+            hint = "the first and the last address are those of the network itself, and of broadcast"
+            raise wrong(f"local address {self.local} is no host of the link", hint, "local")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -42,10 +43,22 @@ class SwitchPort(Model):
         """Say whether the entry speaks of this port."""
         if "[" not in self.name:
             return port == self.name
-        stem, _, span = self.name.rstrip("]").partition("[")
-        first, last = map(int, span.split("-"))
+        stem, first, last = self._span()
         number = port.removeprefix(stem)
         return port.startswith(stem) and number.isdecimal() and first <= int(number) <= last
+
+    def hides(self, other: SwitchPort) -> bool:
+        """Say whether the entry speaks of all ports that another speaks of."""
+        if "[" not in other.name:
+            return self.covers(other.name)
+        stem, first, last = other._span()
+        return self.covers(f"{stem}{first}") and self.covers(f"{stem}{last}")
+
+    def _span(self) -> tuple[str, int, int]:
+        """Return the stem of a range, and its first and last number."""
+        stem, _, span = self.name.rstrip("]").partition("[")
+        first, last = map(int, span.split("-"))
+        return stem, first, last
 
 
 class Switch(Model):
@@ -66,11 +79,24 @@ class Switch(Model):
     uplinks: tuple[Interface, ...] = ()
     """Ports to other switches of the fabric: BGP sessions and uplink tracking of provider frr."""
     ports: tuple[SwitchPort, ...] = ()
-    """Ports that differ from the defaults."""
+    """Ports that differ from the defaults; of several entries that speak of a port, the first counts."""
 
     def port(self, name: str) -> SwitchPort | None:
         """Return the first entry that speaks of a port."""
         return next((entry for entry in self.ports if entry.covers(name)), None)
+
+    @model_validator(mode="after")
+    def _hidden(self) -> Self:
+        first: dict[str, SwitchPort] = {}
+        ranges: list[SwitchPort] = []
+        for index, entry in enumerate(self.ports):
+            other = first.get(entry.name) or next((one for one in ranges if one.hides(entry)), None)
+            if other:
+                message = f"port {entry.name} has no effect: {other.name} before it speaks of it too"
+                raise wrong(message, "put what is said of fewer ports first", "ports", index, "name")
+            first[entry.name] = entry
+            ranges += [entry] if "[" in entry.name else []
+        return self
 
 
 class RedundancyGroup(Model):
@@ -178,7 +204,15 @@ spec:
             raise wrong(f"switch {twin[1]!r} is said twice", "", "switches", twin[0], "name")
         known = {switch.name for switch in self.switches}
         paired: set[str] = set()
+        twin = repeated(group.name for group in self.redundancy_groups)
+        if twin:
+            raise wrong(
+                f"redundancy group {twin[1]!r} is said twice", "", "redundancyGroups", twin[0], "name"
+            )
         for index, group in enumerate(self.redundancy_groups):
+            if group.name in known:
+                message = f"redundancy group {group.name!r} is called like a switch"
+                raise wrong(message, "rename the group", "redundancyGroups", index, "name")
             for place, name in enumerate(group.switches):
                 at = ("redundancyGroups", index, "switches", place)
                 if name not in known:
@@ -187,4 +221,15 @@ spec:
                 if name in paired:
                     raise wrong(f"switch {name!r} is in two redundancy groups", "a leaf has one partner", *at)
                 paired.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _addresses(self) -> Self:
+        """Refuse an address of two switches: router ids, route distinguishers and tunnels follow from it."""
+        holders: dict[IPv4Address, str] = {}
+        for index, switch in enumerate(self.switches):
+            for field, address in (("loopback", switch.loopback), ("vtep", switch.vtep)):
+                if address and holders.setdefault(address, switch.name) != switch.name:
+                    message = f"{address} is an address of switch {holders[address]!r} already"
+                    raise wrong(message, "give each switch its own", "switches", index, field)
         return self

@@ -23,6 +23,7 @@ from intent.scalars import (
     VlanRanges,
     Vni,
     VrfName,
+    is_host,
     wrong,
 )
 
@@ -40,12 +41,19 @@ class Subnet(Model):
     @cached_property
     def gateway_address(self) -> IP:
         """The gateway in force."""
-        return self.gateway or self.cidr.network_address + 1
+        return self.gateway or self.cidr.network_address + (self.cidr.prefixlen < self.cidr.max_prefixlen)
 
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if self.gateway and (self.gateway.version != self.cidr.version or self.gateway not in self.cidr):
             raise wrong(f"gateway {self.gateway} lies outside subnet {self.cidr}", "", "gateway")
+        if self.gateway and not is_host(self.gateway, self.cidr):
+            hint = "the first and the last address are those of the network itself, and of broadcast"
+            raise wrong(f"gateway {self.gateway} is no host of subnet {self.cidr}", hint, "gateway")
+        if self.cidr.is_multicast or self.cidr.is_loopback or not self.cidr.prefixlen:
+            raise wrong(
+                f"{self.cidr} cannot be a subnet of hosts", "say a prefix of unicast addresses", "cidr"
+            )
         return self
 
 

@@ -61,6 +61,7 @@ def test_models_are_frozen_documented_and_named_in_camel_case(kind: str) -> None
     assert seen
 
 
+TWO_LEAVES = "provider: frr\nswitches: [{{name: a, asn: 1, loopback: 10.0.0.1}}, {{name: b, asn: 2, {}}}]"
 RULES = [
     ("VirtualNetwork", BARE + "\ngateway: fabric", "gateway: fabric needs extendToFabric: true"),
     ("VirtualNetwork", BARE + "\ngateway: fabric\nextendToFabric: true", "a gateway needs a subnet"),
@@ -86,6 +87,18 @@ RULES = [
         "VirtualNetwork",
         BARE + "\nsubnets: [{cidr: 10.0.0.0/24, gateway: 'fd00::1'}]",
         "gateway fd00::1 lies outside subnet 10.0.0.0/24",
+    ),
+    *(
+        (
+            "VirtualNetwork",
+            BARE + f"\nsubnets: [{{cidr: 10.0.0.0/24, gateway: {address}}}]",
+            f"gateway {address} is no host of subnet 10.0.0.0/24",
+        )
+        for address in ("10.0.0.0", "10.0.0.255")
+    ),
+    *(
+        ("VirtualNetwork", BARE + f"\nsubnets: [{{cidr: '{cidr}'}}]", f"{cidr} cannot be a subnet of hosts")
+        for cidr in ("224.0.0.0/24", "ff02::/64", "127.0.0.0/8", "0.0.0.0/0", "::/0")
     ),
     (
         "VirtualNetwork",
@@ -156,6 +169,42 @@ RULES = [
         "switch 'b' is in two redundancy groups",
     ),
     (
+        "Fabric",
+        APSTRA
+        + "switches: [{name: a}, {name: b}, {name: c}, {name: d}]\n"
+        + "redundancyGroups: [{name: g, switches: [a, b]}, {name: g, switches: [c, d]}]",
+        "redundancy group 'g' is said twice",
+    ),
+    (
+        "Fabric",
+        APSTRA
+        + "switches: [{name: a}, {name: b}, {name: c}]\nredundancyGroups: [{name: c, switches: [a, b]}]",
+        "redundancy group 'c' is called like a switch",
+    ),
+    (
+        "Fabric",
+        TWO_LEAVES.format("loopback: 10.0.0.1"),
+        "10.0.0.1 is an address of switch 'a' already",
+    ),
+    (
+        "Fabric",
+        TWO_LEAVES.format("loopback: 10.0.0.2, vtep: 10.0.0.1"),
+        "10.0.0.1 is an address of switch 'a' already",
+    ),
+    *(
+        (
+            "Fabric",
+            APSTRA
+            + f"switches: [{{name: a, ports: [{{name: '{first}'}}, {{name: '{second}', mtu: 1500}}]}}]",
+            f"port {second} has no effect: {first} before it speaks of it too",
+        )
+        for first, second in (
+            ("Ethernet7", "Ethernet7"),
+            ("Ethernet[1-48]", "Ethernet7"),
+            ("Ethernet[1-48]", "Ethernet[7-9]"),
+        )
+    ),
+    (
         "FabricAttachment",
         "network: a\nports: [{fabric: a, switch: b}]",
         "say a port either by fabric, switch and port, or by node and one of nic and bond",
@@ -169,6 +218,14 @@ RULES = [
         "ExternalConnection",
         EXIT + "    address: 192.0.2.0/31\n    local: 192.0.2.9",
         "local address 192.0.2.9 lies outside the link's prefix",
+    ),
+    *(
+        (
+            "ExternalConnection",
+            EXIT + f"    address: 192.0.2.0/30\n    local: {address}",
+            f"local address {address} is no host of the link",
+        )
+        for address in ("192.0.2.0", "192.0.2.3")
     ),
     (
         "ExternalConnection",

@@ -82,12 +82,33 @@ def test_prefix_filters_are_lists_of_the_family_of_the_peer() -> None:
     found = compiled(*filtered).resources(SCOPE)
     text = next(item.spec["text"] for item in found if item.key.name == "border1.conf")
     assert [line for line in text.splitlines() if "prefix-list" in line] == [
-        "ip prefix-list internet-0-in seq 5 permit 0.0.0.0/0",
-        "ip prefix-list internet-0-out seq 5 permit 10.10.6.0/24",
-        "ip prefix-list internet-0-out seq 10 permit 10.10.0.0/16",
-        "  neighbor 192.0.2.1 prefix-list internet-0-in in",
-        "  neighbor 192.0.2.1 prefix-list internet-0-out out",
+        "ip prefix-list internet-192.0.2.1-in seq 5 permit 0.0.0.0/0",
+        "ip prefix-list internet-192.0.2.1-out seq 5 permit 10.10.6.0/24",
+        "ip prefix-list internet-192.0.2.1-out seq 10 permit 10.10.0.0/16",
+        "  neighbor 192.0.2.1 prefix-list internet-192.0.2.1-in in",
+        "  neighbor 192.0.2.1 prefix-list internet-192.0.2.1-out out",
     ]
+
+
+def test_a_further_neighbour_leaves_the_filters_of_the_others_alone() -> None:
+    filtered = [
+        item.replace("password: {env: N6_PASSWORD}", "imports: [0.0.0.0/0]") for item in for_frr(*WHOLE)
+    ]
+    further = [
+        item.replace(
+            "  peers:\n", "  peers:\n    - {switch: border1, address: 192.0.2.9, asn: 64998, multihop: 3}\n"
+        )
+        for item in filtered
+    ]
+    before, after = (
+        next(
+            item.spec["text"]
+            for item in compiled(*documents).resources(SCOPE)
+            if item.key.name == "border1.conf"
+        )
+        for documents in (filtered, further)
+    )
+    assert set(before.splitlines()) <= set(after.splitlines())
 
 
 def test_router_macs_are_local_and_follow_the_router_id() -> None:

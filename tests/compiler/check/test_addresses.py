@@ -20,6 +20,14 @@ def net(ipam: str, cidr: str = "10.1.0.0/24", more: str = "gateway: external") -
     return network("n3", f"subnets: [{{cidr: '{cidr}'}}]\nipam: {{{ipam}}}\n{more}")
 
 
+def test_pools_of_nv_ipam_have_names_of_their_own() -> None:
+    two = network("n3", "subnets: [{cidr: 10.1.0.0/24}, {cidr: 10.2.0.0/24, name: b}]")
+    same = network("n3-main-ipv4", "subnets: [{cidr: 10.3.0.0/24}]")
+    built = build(*GROUND, NV_CLUSTER, LEFT, two, same)
+    assert built.codes == ["IC2316"]
+    assert build(*BASE, two, same).codes == []  # whereabouts names its pools itself
+
+
 def router(name: str, kind: str, label: str, more: str = "") -> str:
     """Return a router that selects networks by label."""
     return (
@@ -70,6 +78,45 @@ def test_host_local_is_for_one_node() -> None:
     assert "set ipam.mode: central" in str(built)
     left = LEFT.replace("nodes: {matchLabels: {role: upf}}", "nodes: {names: [w1]}")
     assert build(*GROUND, CLUSTER, left, net("mode: hostLocal")).codes == []
+
+
+@pytest.mark.parametrize(("node", "nic"), [("w2", "ens1f0"), ("w1", "ens1f1")])
+def test_host_local_counts_for_each_attachment_so_there_is_one(node: str, nic: str) -> None:
+    left = LEFT.replace("{matchLabels: {role: upf}}", "{names: [w1]}")
+    other = (
+        LEFT.replace("name: left", "name: other")
+        .replace("{matchLabels: {role: upf}}", f"{{names: [{node}]}}")
+        .replace("ens1f0", nic)
+    )
+    both = net("mode: hostLocal").replace("pool: left}", "pool: left}, {type: sriov, pool: other}")
+    built = build(*GROUND, CLUSTER, left, other, both)
+    assert built.codes == ["IC2356"]
+    assert "handed out 2 times" in str(built)
+
+
+def test_the_only_address_of_a_subnet_is_the_gateway() -> None:
+    for cidr in ("255.255.255.255/32", "fd00::1/128"):
+        assert build(*BASE, net("mode: central", cidr)).codes == ["IC2358"]
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("10.1.0.5", []), ("10.1.0.1", ["IC2354"]), ("10.1.0.0", ["IC2351"]), ("10.9.0.5", ["IC2351"])],
+)
+def test_a_chosen_address_is_a_host_of_a_subnet(address: str, code: list[str]) -> None:
+    pod = workload("upf", f"{{network: n3, addresses: [{address}]}}")
+    assert build(*BASE, net("mode: static"), pod).codes == code
+
+
+def test_workloads_choose_addresses_and_macs_of_their_own() -> None:
+    for chosen in ("addresses: [10.1.0.5]", 'mac: "02:00:00:00:00:01"'):
+        two = [workload(name, f"{{network: n3, {chosen}}}") for name in ("upf", "smf")]
+        built = build(*BASE, net("mode: static"), *two)
+        assert built.codes == ["IC2354"]
+        assert "is chosen twice on network 'n3'" in str(built)
+        other = network("n6", "subnets: [{cidr: 10.1.0.0/24}]\nipam: {mode: static}")
+        apart = build(*BASE, net("mode: static"), other, two[0], two[1].replace("n3", "n6"))
+        assert apart.codes == []
 
 
 def far() -> tuple[str, ...]:
@@ -275,3 +322,11 @@ def test_spans() -> None:
 def test_a_block_is_one_that_host_local_takes(size: int, codes: list[str]) -> None:
     text = network("blue", f"subnets: [{{cidr: 10.1.0.0/24}}]\nipam: {{perNodeBlockSize: {size}}}", OVERLAY)
     assert build(*BASE, text).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("cidr", "codes"), [("10.1.0.0/31", ["IC2358"]), ("fd00::/127", ["IC2358"]), ("10.1.0.0/30", [])]
+)
+def test_whereabouts_refuses_subnets_of_two_addresses(cidr: str, codes: list[str]) -> None:
+    assert build(*BASE, net("mode: central", cidr)).codes == codes
+    assert build(*BASE, net("mode: static", cidr)).codes == []

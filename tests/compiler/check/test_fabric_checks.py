@@ -137,6 +137,7 @@ def test_a_vlan_must_be_allowed_on_both_legs() -> None:
 
 def test_a_switch_can_limit_its_vlans_too() -> None:
     narrow = APSTRA.replace("- name: leaf1", "- name: leaf1\n      vlans: 200-299")
+    narrow += "  pools: {vlan: [103, 200-299]}\n"
     assert told(narrow, *BASE[1:], N3, placed(("upf-0", "w1", "n3", "ens1f0"))) == ["IC2260"]
     assert told(narrow, *BASE[1:], N3) == []
 
@@ -354,6 +355,7 @@ def test_the_same_route_over_two_links_is_no_repetition() -> None:
 
 def test_the_vlans_of_a_partner_leaf_count_since_a_pair_has_its_networks_in_common() -> None:
     narrow = APSTRA.replace("- name: leaf2\n", "- name: leaf2\n      vlans: 200-299\n")
+    narrow += "  pools: {vlan: [103, 200-299]}\n"
     built = build(narrow, *BASE[1:], N3, ON_N3)
     assert [entry.code for entry in built.diagnostics] == ["IC2260"]
     assert "switch 'leaf2'" in str(built)
@@ -368,3 +370,38 @@ def test_a_link_has_a_prefix_of_its_own_but_two_borders_may_share_a_segment() ->
     assert told(*WHOLE, twin.partition("  peers:")[0]) == ["IC2259", "IC2259"]
     two = APSTRA.replace("- {name: border1,", "- {name: border2, role: border}\n    - {name: border1,")
     assert told(two, *WHOLE[1:], twin.partition("  peers:")[0].replace("border1", "border2")) == []
+
+
+def test_neighbours_and_next_hops_are_hosts_of_the_link() -> None:
+    for wrong in ("192.0.2.0", "192.0.2.3"):
+        link = EXIT.replace("192.0.2.0/31", "192.0.2.0/30, local: 192.0.2.2")
+        assert told(*WHOLE[:-2], link, JOIN) == []
+        assert told(*WHOLE[:-2], link.replace("address: 192.0.2.1,", f"address: {wrong},"), JOIN) == [
+            "IC2255"
+        ]
+        assert told(*WHOLE[:-2], link.replace("nextHop: 192.0.2.1", f"nextHop: {wrong}"), JOIN) == ["IC2257"]
+
+
+def test_a_bond_that_balances_needs_a_lag() -> None:
+    balanced = N6.replace("pools: [left, right]", "pools: [left, right], mode: balance-xor")
+    assert told(*BASE, N6) == []
+    assert told(*BASE, balanced) == ["IC2215"]
+    paired = NODES.replace("  cables:", "  bonds: [{name: bond0, nics: [ens1f0, ens1f1]}]\n  cables:")
+    assert "IC2215" not in told(APSTRA, paired, *BASE[2:], balanced)
+
+
+def test_a_zone_is_called_like_no_port() -> None:
+    documents = [item for item in for_frr(*WHOLE) if item != JOIN]
+    for port in ("swp1", "swp49", "swp51"):
+        assert told(*(item.replace("zone: ran", f"zone: {port}") for item in documents)) == ["IC2240"]
+
+
+def test_the_vlan_that_carries_a_zone_is_one_that_its_switches_allow() -> None:
+    narrow = APSTRA.replace("- name: leaf1\n", "- name: leaf1\n      vlans: 100-110\n")
+    built = build(narrow, *BASE[1:], N3, ON_N3)
+    assert [entry.code for entry in built.diagnostics] == ["IC2260"]
+    assert "zone 'ran' is carried by VLAN" in str(built)
+    pool = "  pools: {vlan: 100-110}\n"
+    assert told(narrow + pool, *BASE[1:], N3, ON_N3) == []
+    border = APSTRA.replace("{name: border1, role: border}", "{name: border1, role: border, vlans: 100-110}")
+    assert told(border, *WHOLE[1:]) == ["IC2260"]

@@ -269,3 +269,53 @@ def test_a_node_could_lack_vfs() -> None:
     assert (built.codes, built.warnings) == ([], ["IC2337"])
     built = build(*BASE, network("n3"), workload("upf", "{network: n3}", "replicas: 16"))
     assert built.warnings == []
+
+
+def _on(name: str, node: str, vfs: str) -> str:
+    pool = LEFT.replace("name: left", f"name: {name}") + f"  vfRange: {vfs}\n"
+    return pool.replace("{matchLabels: {role: upf}}", f"{{names: [{node}]}}")
+
+
+def test_device_plugin_reads_one_list_for_three_pools() -> None:
+    pools = [_on("a", "w1", "0-3"), _on("b", "w2", "4-7"), _on("c", "w3", "4-7")]
+    built = build(*GROUND, PLUGIN_CLUSTER, *pools)
+    assert built.codes == ["IC2335"]
+    assert "pools 'b' and 'c'" in str(built)
+
+
+def test_device_plugin_knows_no_nodes_where_pools_meet_on_other_nics() -> None:
+    # Both pools are on w2, but ens1f0 is that of the first on w1 only.
+    nodes = NODES.replace("range: {last: 3}", "range: {first: 2, last: 3}").replace(
+        "{name: ens1f0, vfs: 64, mtu: 9000}", "{name: ens1f0, vfs: 64, mtu: 9000, vendor: '8086'}"
+    )
+    first = NODES.replace('"w{n}"', "w1").replace("  range: {last: 3}\n", "").replace("{n}", "1")
+    first = first.replace("{name: ens1f0,", "{name: ens1f0, vendor: '15b3',")
+    nodes = nodes.replace("{name: ens1f1,", "{name: ens1f1, vendor: '15b3',")
+    one = LEFT.replace("names: [ens1f0]", "vendor: '15b3'")
+    two = LEFT.replace("name: left", "name: two").replace("names: [ens1f0]", "vendor: '8086'")
+    built = build(*GROUND[:2], first, nodes, PLUGIN_CLUSTER, one, two)
+    assert built.codes == []  # the vendor tells them apart
+
+
+def test_policies_of_the_operator_have_names_of_their_own() -> None:
+    same = LEFT.replace("name: left", "name: a-w1") + "  vfRange: 4-7\n"
+    built = build(*GROUND, CLUSTER, _on("a", "w1", "0-3"), same)
+    assert built.codes == ["IC2316"]
+    assert build(*GROUND, PLUGIN_CLUSTER, _on("a", "w1", "0-3"), same).codes == []
+
+
+def test_a_fabric_carries_tags_of_802_1q() -> None:
+    odd = network(
+        "n3", V4 + "\nextendToFabric: true\nzone: red", '{type: sriov, pool: left, vlanProto: "802.1ad"}'
+    )
+    assert build(*BASE, odd).warnings == ["IC2317"]
+    assert build(*BASE, odd.replace("1ad", "1q")).warnings == []
+
+
+def test_the_device_plugin_offers_vfs_of_nodes_that_a_pool_does_not_choose() -> None:
+    def notes(*documents: str) -> list[str]:
+        return [entry.code for entry in build(*GROUND, *documents).diagnostics]
+
+    assert notes(PLUGIN_CLUSTER, _on("a", "w1", "0-3")) == ["IC2338"]
+    assert notes(PLUGIN_CLUSTER, LEFT) == []
+    assert notes(CLUSTER, _on("a", "w1", "0-3")) == []
