@@ -19,7 +19,7 @@ from intent.kinds import KINDS
 from intent.memory import Memory
 from intent.model import API_VERSION, Intent, Metadata, Model
 from intent.refusals import BRACES, explain
-from intent.source import Document, Source
+from intent.source import Document, FieldPath, Source
 
 MAX_RANGE: Final = 10_000
 """Most servers that one document may stand for."""
@@ -105,8 +105,26 @@ def _expand(document: Document, kind: str, report: Report) -> Iterator[tuple[dic
         message = f"a range may hold at most {MAX_RANGE} servers; this one holds {last - first + 1}"
         report.error("IC1026", document.span(("spec", "range")), message, "split it over several documents")
         return
+    for path, text in _below_zero(data, first):
+        message = f"{text!r} counts below 0 for the first server of the range, which is number {first}"
+        report.error("IC1023", document.span(path), message, "use a smaller offset, or let the range begin later")
+        return
     for number in range(first, last + 1):
         yield {"n": str(number)}, _fill(data, number)
+
+
+def _below_zero(node: Any, first: int, path: FieldPath = ()) -> Iterator[tuple[FieldPath, str]]:
+    """Yield texts whose counter would be negative."""
+    if isinstance(node, str):
+        offsets = [int(offset) for sign, offset, _ in _COUNTER.findall(node) if sign == "-"]
+        if max(offsets, default=first) > first:
+            yield path, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _below_zero(value, first, (*path, key))
+    elif isinstance(node, list):
+        for at, value in enumerate(node):
+            yield from _below_zero(value, first, (*path, at))
 
 
 def _one_for_many(document: Document, count: int, report: Report) -> bool:

@@ -23,6 +23,7 @@ from compiler.ledger.trouble import (
     report_outside,
     report_stuck,
     report_uneven,
+    report_unrecorded,
 )
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
@@ -38,10 +39,12 @@ def allocate(resolved: Resolved, ledger: Ledger, report: Report) -> Allocated | 
     requests = _requests(resolved)
     books = open_books(requests, ledger, renamed_pools(resolved), None, report)
     values: dict[str, dict[tuple[str, ...], Any]] = {slot: {} for slot in SLOTS}
-    missing, outside = [], []
+    missing, outside, unrecorded = [], [], []
     for request in requests:
         if request.pinned is not None:
             values[request.slot][request.key] = request.pinned
+            if not _recorded(request, books):
+                unrecorded.append(request)
             continue
         lease = _leased(request, books)
         if lease is None:
@@ -55,7 +58,10 @@ def allocate(resolved: Resolved, ledger: Ledger, report: Report) -> Allocated | 
     missing = [one for one in missing if (one.owner, one.pool) not in clashed]
     report_missing(missing, requests, ledger, report)
     report_outside(outside, ledger, report)
-    return None if report.failed else Allocated.of(resolved, values)
+    if report.failed:
+        return None
+    report_unrecorded(unrecorded, report)
+    return Allocated.of(resolved, values)
 
 
 def update(resolved: Resolved, ledger: Ledger, settled: Ledger | None, report: Report) -> tuple[Lease, ...]:
@@ -108,6 +114,14 @@ def _leased(request: Request, books: Books) -> Lease | None:
                 report_uneven(request, [first, lease], books.ledger, books.report)
             return None
     return first
+
+
+def _recorded(request: Request, books: Books) -> bool:
+    """Say whether the ledger has a pinned value, so that it is remembered once the pin goes."""
+    if request.space.read(str(request.pinned)) is None:
+        return True  # a pin outside its pool is an error, and no update would write it down
+    leases = [books.find(request, pool) for pool in request.pools]
+    return all(lease is not None and request.space.read(lease.value) == request.pinned for lease in leases)
 
 
 def _draw(request: Request, books: Books, exhausted: list[Request]) -> str | None:

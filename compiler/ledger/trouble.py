@@ -65,6 +65,21 @@ def _heads(ledger: Ledger) -> set[str]:
     return {"/".join(lease.owner.split("/")[:2]) for lease in ledger.leases if not lease.freed}
 
 
+def report_unrecorded(unrecorded: Sequence[Request], report: Report) -> None:
+    """Tell once of pins that the ledger does not have: nothing keeps such an id from others once it goes."""
+    if not unrecorded:
+        return
+    first, pools = unrecorded[0], ", ".join(sorted({request.pool for request in unrecorded}))
+    count = f"{len(unrecorded)} pinned ids are" if len(unrecorded) > 1 else "a pinned id is"
+    whose = "the first of" if len(unrecorded) > 1 else "of"
+    report.warning(
+        "IC2513",
+        first.intent.span(*first.path),
+        f"{count} not in the ledger ({pools}), {whose} {first.owner}",
+        f"{_UPDATE} before you apply: else others may get it while it is still configured somewhere",
+    )
+
+
 def report_outside(outside: Sequence[tuple[Request, Lease]], ledger: Ledger, report: Report) -> None:
     """Report leases that lie outside their pool, mostly because it was narrowed."""
 

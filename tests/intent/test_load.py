@@ -124,12 +124,18 @@ def test_a_range_that_makes_a_bad_value_is_told_once() -> None:
         ("'w{n}'", "{range: {}}", "", "IC1021@a.yaml:5:8"),
         ("'w{n}'", "{range: 5}", "", "IC1022@a.yaml:5:15"),
         ("'w{n}'", "{range: {first: -1, last: 2}}", "", "IC1022@a.yaml:5:23"),
+        ("'w{n-2}'", "{range: {last: 2}}", "", "IC1023@a.yaml:4:9"),
     ],
 )
 def test_a_bad_range_is_located(name: str, spec: str, meta: str, code: str) -> None:
     found, codes = read(node(name, spec, meta))
     assert found == ()
     assert codes == [code]
+
+
+def test_a_counter_may_begin_at_zero() -> None:
+    found, codes = read(node("'w{n-3}'", "{range: {first: 3, last: 4}, ipv4: '10.0.0.{n}'}"))
+    assert ([intent.name for intent in found], codes) == (["w0", "w1"], [])
 
 
 def test_a_range_of_one_needs_no_counter() -> None:
