@@ -281,6 +281,15 @@ def test_more_nodes_get_smaller_blocks_and_the_old_ones_stay() -> None:
         text = after
 
 
+def test_a_subnet_that_began_with_one_node_has_room_for_more() -> None:
+    ledger, sizes = "", []
+    for count in range(1, 17):
+        nodes = (node("w{n}", spec=f"range: {{last: {count}}}"), cluster("edge"), overlay("10.200.0.0/24"))
+        ledger = drawn(world(*nodes), ledger)
+        sizes = sorted(block.prefixlen for block in ids(world(*nodes), ledger).block.values())
+    assert sizes == [26, 27, *[28] * 6, *[29] * 8]
+
+
 def test_a_freed_block_of_another_size_is_not_handed_out() -> None:
     def nodes(first: int, last: int) -> tuple[str, ...]:
         return (
