@@ -108,8 +108,8 @@ def subnet_blocks(network: Network, subnet: Subnet, resolved: Resolved) -> Block
         length = cidr.max_prefixlen - (size - 1).bit_length()
         return Blocks(cidr, max(length, cidr.prefixlen))
     nodes = sum(len(resolved.clusters[name].servers) for name in network.overlay_clusters)
-    # Room for more nodes than today; with many more, new blocks become smaller, and the old ones stay. Were there
-    # room for twice as many only, the first four nodes would take it all; small blocks have no more to give.
+    # With more nodes new blocks become smaller, and the old ones stay. Were there room for twice the nodes of
+    # today only, the first four would take it all; small blocks have no more to give.
     ample, scant = (cidr.prefixlen + (times * max(nodes, 1) - 1).bit_length() for times in (4, 2))
     length = ample if cidr.max_prefixlen - ample >= _AMPLE else min(cidr.max_prefixlen, scant)
     return Blocks(cidr, length, elastic=True)
