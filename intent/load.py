@@ -107,7 +107,9 @@ def _expand(document: Document, kind: str, report: Report) -> Iterator[tuple[dic
         return
     for path, text in _below_zero(data, first):
         message = f"{text!r} counts below 0 for the first server of the range, which is number {first}"
-        report.error("IC1023", document.span(path), message, "use a smaller offset, or let the range begin later")
+        report.error(
+            "IC1023", document.span(path), message, "use a smaller offset, or let the range begin later"
+        )
         return
     for number in range(first, last + 1):
         yield {"n": str(number)}, _fill(data, number)
