@@ -168,14 +168,17 @@ def _views(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
     if source is None:
         return
     node, found = scope.name.rpartition("/")[2], _sorted(elements)
-    texts = {
-        ("exec", f"{node}.exec"): fill("vpp.exec.j2", node=node, parts=cli_parts, **found),
-        ("host-links", f"{node}.links.sh"): fill("vpp.links.j2", node=node, **found, beyond=_beyond(found)),
-    }
     # A text shows the whole scope: its causes are those of everything in it, and are not said again.
     intent = source.origins[0].intent
-    origins = (Origin("text", intent, ("metadata", "name"), "the overlay of the node"),)
-    for (kind, name), text in texts.items():
+    shown = Origin("text", intent, ("metadata", "name"), "the overlay of the node")
+    # But for the ends of links: nothing else shows these.
+    ends = (origin._replace(field="text") for end in found["ends"] for origin in end.origins)
+    exec_text = fill("vpp.exec.j2", node=node, parts=cli_parts, **found)
+    links_text = fill("vpp.links.j2", node=node, **found, beyond=_beyond(found))
+    for kind, name, text, origins in (
+        ("exec", f"{node}.exec", exec_text, (shown,)),
+        ("host-links", f"{node}.links.sh", links_text, tuple(dict.fromkeys((shown, *ends)))),
+    ):
         key = Key(FAMILY, str(scope), kind, name)
         yield Resource(key, {"text": text}, source.subject, (), origins, view=True)
 
@@ -228,7 +231,7 @@ def cli_parts(prefix: str) -> tuple[str, ...]:
     return tuple(part for half in whole.subnets() for part in cli_parts(str(half)))
 
 
-def _sorted(elements: tuple[Element, ...]) -> dict[str, list[Element]]:
+def _sorted(elements: tuple[Element, ...]) -> dict[str, list[Any]]:
     """Return elements by type, each under its name in the template."""
     found: dict[type, list[Element]] = {
         Table: [],
