@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def reason(error: OSError) -> str:
-    """Say what the system refused, and for which file, in words and without numbers."""
+def reason(error: Exception) -> str:
+    """Say what went wrong; what the system refused, and for which file, in words and without numbers."""
+    if not isinstance(error, OSError):
+        return str(error)
     why = error.strerror or str(error)
     return f"{error.filename}: {why}" if isinstance(error.filename, str | Path) else why
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import Any, Final
 
 from compiler.elements.overlay import Policy, PolicyInjection
-from compiler.te.carriers import BLOCK_BITS, CSID_BITS
+from compiler.te.carriers import steps_down
 from renderers.resource import Key
 from renderers.rules import Through
 
@@ -51,14 +50,9 @@ def _words(part: Any) -> Iterator[str]:
 def _steps(word: str) -> tuple[str, ...]:
     """Return a SID, and all that routers make of it on the way where it carries several (RFC 9800)."""
     try:
-        number = int(IPv6Address(word))
+        return steps_down(word)
     except ValueError:
         return (word,)
-    left = (1 << 128 - BLOCK_BITS) - 1
-    found, rest = [word], number & left
-    while rest := rest << CSID_BITS & left:
-        found.append(str(IPv6Address(number & ~left | rest)))
-    return tuple(found)
 
 
 THROUGH: Final[Through] = {

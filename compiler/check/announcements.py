@@ -15,7 +15,7 @@ from compiler.derived.announcements import (
     mark,
     update_size,
 )
-from compiler.derived.overlay import chosen, owns_sids
+from compiler.derived.overlay import announces, chosen, owns_sids
 from compiler.derived.policy import active
 from compiler.derived.tunnels import claims
 from compiler.resolved import Cluster, Resolved
@@ -40,11 +40,6 @@ def check_announcements(resolved: Resolved, report: Report) -> None:
     _sizes(resolved, report)
     _colors(resolved, report)
     _marks(resolved, report)
-
-
-def announces(cluster: Cluster) -> bool:
-    """Say whether SR policies of a cluster travel by BGP."""
-    return cluster.spec.srv6 is not None and cluster.spec.control_plane == "bgp"
 
 
 def _heads(cluster: Cluster, resolved: Resolved) -> int:

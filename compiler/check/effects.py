@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from compiler.derived.offers import offered
-from compiler.derived.overlay import owns_sids
+from compiler.derived.overlay import announces, owns_sids
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
 from intent.kinds.cluster import ClusterSpec
@@ -45,10 +45,8 @@ def _cluster(intent: Intent, resolved: Resolved) -> Idle:
     said = spec.model_fields_set
     calico, cluster = spec.dataplane == "calico-vpp", resolved.clusters[intent.name]
     if not calico and "bgp" in said:
-        announces = spec.srv6 is not None and spec.control_plane == "bgp"
-        idle = spec.bgp.model_fields_set - ({"injector", "injection"} if announces else set())
-        if announces:
-            for field in sorted(idle):
+        if announces(cluster):
+            for field in sorted(spec.bgp.model_fields_set - {"injector", "injection"}):
                 yield ("bgp", camel(field)), "only Calico-VPP is told its BGP"
         else:
             yield ("bgp",), "only Calico-VPP is told its BGP"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.check.announcements import announces
+from compiler.derived.overlay import announces
 from compiler.resolved import Resolved
 from intent.diagnostics import Report
 from intent.kinds.project import Target

@@ -46,6 +46,11 @@ def owns_sids(cluster: Cluster) -> bool:
     )
 
 
+def announces(cluster: Cluster) -> bool:
+    """Say whether SR policies of a cluster travel by BGP."""
+    return cluster.spec.srv6 is not None and cluster.spec.control_plane == "bgp"
+
+
 def families(cluster: Cluster, zone: str, resolved: Resolved) -> tuple[Family, ...]:
     """Return the address families of a zone in a cluster (of the pods' default network for PODS)."""
     if zone == PODS:

@@ -39,8 +39,11 @@ def _packing(resolved: Resolved) -> Mapping[str, bool]:
 
 def packed(steps: Iterable[Step], service: str, resolved: Resolved) -> tuple[str, ...]:
     """Return the addresses that a list with its service SID fills."""
-    rows = [(step.sid, csids_of(step, resolved)) for step in steps]
-    return pack([*rows, (service, compressed(IPv6Address(service), 2))])
+    return pack([*_rows(steps, resolved), (service, compressed(IPv6Address(service), 2))])
+
+
+def _rows(steps: Iterable[Step], resolved: Resolved) -> list[tuple[str, Compressed | None]]:
+    return [(step.sid, csids_of(step, resolved)) for step in steps]
 
 
 def csids_of(step: Step, resolved: Resolved) -> Compressed | None:
@@ -55,7 +58,7 @@ def width(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
     """Return how many addresses a list fills with its service SID; the most, where endpoints differ."""
     if not packs(intent, resolved):
         return len(tuple(steps)) + 1
-    rows = [(step.sid, csids_of(step, resolved)) for step in steps]
+    rows = _rows(steps, resolved)
     return max(len(pack([*rows, ("", service)])) for service in _services(resolved)[intent.name])
 
 
@@ -86,7 +89,7 @@ def filled(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
     """Return how many addresses the steps of a list fill by themselves."""
     if not packs(intent, resolved):
         return len(tuple(steps))
-    return len(pack([(step.sid, csids_of(step, resolved)) for step in steps]))
+    return len(pack(_rows(steps, resolved)))
 
 
 @remembered

@@ -56,6 +56,15 @@ def pack(sids: Iterable[tuple[str, Compressed | None]]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def steps_down(address: str) -> tuple[str, ...]:
+    """Return an address, and all that routers make of it on the way where it is a carrier."""
+    number, rest_of = int(IPv6Address(address)), (1 << 128 - BLOCK_BITS) - 1
+    found, rest = [address], number & rest_of
+    while rest := rest << CSID_BITS & rest_of:
+        found.append(str(IPv6Address(number & ~rest_of | rest)))
+    return tuple(found)
+
+
 def _address(block: int, csids: list[int]) -> str:
     number = block
     for csid in (*csids, *[0] * (SLOTS - len(csids))):

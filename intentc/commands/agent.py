@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
                     signal.signal(number, handler)
         return 0 if agent.well or not options.once else 1
     except (DriverError, GitError, OSError, Taken) as error:
-        sys.stderr.write(f"intentc: {reason(error) if isinstance(error, OSError) else error}\n")
+        sys.stderr.write(f"intentc: {reason(error)}\n")
     return 1
 
 

@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
             stack.enter_context(alone(options.state, "run"))
             return _Process(options, stack).run(once=options.once)
     except (GitError, OSError, Taken) as error:
-        sys.stderr.write(f"intentc: {reason(error) if isinstance(error, OSError) else error}\n")
+        sys.stderr.write(f"intentc: {reason(error)}\n")
         return 1
 
 

@@ -100,6 +100,8 @@ class Writing:
             for one in self.ready.left
             if one.key.type == "interface" and one.before is None and one.key not in self.failed
         }
+        if not keys:
+            return
         names = {f"interface {site.interfaces[name]}": name for name in keys} | {name: name for name in keys}
         over = [
             (names[one.spec["interface"]], one)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.te.carriers import SLOTS, Compressed, compressed, pack
+from compiler.te.carriers import SLOTS, Compressed, compressed, pack, steps_down
 
 BLOCK = 0xFCBB0000
 
@@ -38,6 +38,12 @@ def test_the_carrier_that_was_measured() -> None:
         for text, length in (("fcbb:0:11::", 1), ("fcbb:0:12::", 1), ("fcbb:0:2:d4::", 2))
     ]
     assert pack(several) == ("fcbb:0:11:12:2:d4::",)
+
+
+def test_a_carrier_steps_down_to_what_it_holds() -> None:
+    down = ("fcbb:0:11:12:2:d4::", "fcbb:0:12:2:d4::", "fcbb:0:2:d4::", "fcbb:0:d4::")
+    assert steps_down(down[0]) == down
+    assert steps_down("fcbb:0:2::") == ("fcbb:0:2::",)
 
 
 def walked(addresses: tuple[str, ...]) -> list[tuple[int, ...]]:
