@@ -13,7 +13,7 @@ from typing import Self
 
 from reconciler.agent.slice import Condition, NodeStatus, Slice
 from reconciler.drivers.base import DriverError
-from reconciler.kube import NODES, Kube, Watch
+from reconciler.kube import NODES, Conflict, Kube, Object, Watch
 from reconciler.overlay.source import KubernetesSource
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,6 +83,29 @@ class Agents:
                 applied.append(found)
                 self.on_apply(node, found)
             source.report(_status(found, "", found.reading))
+
+
+def overwrite(kube: Kube, namespace: str, node: str, change: Callable[[Object], Object]) -> bool:
+    """Change the object of a node by hand, also while its agent reports; False where there is none.
+
+    `change` gets the object as it is and returns the fields that differ; where `status` is one, it alone is
+    written.
+    """
+    while body := kube.get(NODES, namespace, node):
+        new = change(body)
+        with suppress(Conflict):
+            kube.replace(NODES, namespace, {**body, **new}, status="status" in new)
+            return True
+    return False
+
+
+def remove(kube: Kube, namespace: str, node: str) -> bool:
+    """Delete the object of a node by hand, also while its agent reports; False where there is none."""
+    while body := kube.get(NODES, namespace, node):
+        with suppress(Conflict):
+            kube.delete(NODES, namespace, body)
+            return True
+    return False
 
 
 def _status(found: Slice | None, failure: str, reading: str) -> NodeStatus:

@@ -18,6 +18,7 @@ from reconciler.plan import plan
 from renderers import RULES
 from renderers.resource import Resource
 from tests.agents import NODE, Running, listed, resources, until
+from tests.apiserver.agents import overwrite, remove
 from tests.apiserver.server import World, kubeconfig, running
 
 SPACE = "intentc-system"
@@ -72,25 +73,19 @@ def test_a_node_that_shall_hold_nothing_is_emptied(whole: Whole) -> None:
     assert whole.held == []
 
 
-def test_a_node_overlay_that_somebody_deleted_changes_nothing(whole: Whole) -> None:
-    assert whole.wants(*resources(1)).failed == ()
-    kube = connect(whole.config)
-    body = kube.get(NODES, SPACE, "w1")
-    assert body is not None
-    kube.delete(NODES, SPACE, body)
-    kube.close()
-    until(lambda: "there is no NodeOverlay" in whole.agent.words.getvalue())
-    assert whole.held == listed(resources(1))
-    assert whole.agent.get("/readyz")[0] == 200
-
-
 def deleted(whole: Whole) -> None:
     """Delete the NodeOverlay by hand."""
     kube = connect(whole.config)
-    body = kube.get(NODES, SPACE, "w1")
-    assert body is not None
-    kube.delete(NODES, SPACE, body)
+    assert remove(kube, SPACE, "w1")
     kube.close()
+
+
+def test_a_node_overlay_that_somebody_deleted_changes_nothing(whole: Whole) -> None:
+    assert whole.wants(*resources(1)).failed == ()
+    deleted(whole)
+    until(lambda: "there is no NodeOverlay" in whole.agent.words.getvalue())
+    assert whole.held == listed(resources(1))
+    assert whole.agent.get("/readyz")[0] == 200
 
 
 def test_where_a_node_overlay_is_made_anew_the_node_loses_nothing(whole: Whole) -> None:
@@ -134,12 +129,10 @@ def test_a_status_that_is_lost_is_told_again(whole: Whole) -> None:
     whole.agent.agent.report.every = 0.1
     assert whole.wants(*resources(1)).failed == ()
     kube = connect(whole.config)
-    body = kube.get(NODES, SPACE, "w1")
-    assert body is not None
-    kube.replace(NODES, SPACE, {**body, "status": {}}, status=True)
-    assert whole.controller.observe().pending
+    assert overwrite(kube, SPACE, "w1", lambda _: {"status": {}})
+    until(lambda: (kube.get(NODES, SPACE, "w1") or {}).get("status"))
     kube.close()
-    until(lambda: not whole.controller.observe().pending)
+    assert not whole.controller.observe().pending
 
 
 def test_a_node_whose_leftovers_are_not_removed_keeps_its_object(whole: Whole) -> None:

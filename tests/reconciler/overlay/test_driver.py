@@ -16,7 +16,7 @@ import pytest
 from reconciler.apply import Result, apply
 from reconciler.drivers.base import Lease, PermanentError, TransientError
 from reconciler.drivers.overlay import Overlay
-from reconciler.kube import NODES, SLICES, Kube, connect
+from reconciler.kube import NODES, SLICES, Kube, Object, connect
 from reconciler.overlay.encoding import Part, Piece
 from reconciler.overlay.objects import node_object, slice_object
 from reconciler.overlay.rows import NodeId
@@ -26,7 +26,7 @@ from reconciler.retry import Retry
 from renderers import RULES
 from renderers.resource import Key, Resource
 from tests.apiserver import server as stand_in
-from tests.apiserver.agents import Agents
+from tests.apiserver.agents import Agents, overwrite
 
 SPACE = "intentc-system"
 HASTY = Retry(attempts=2, wait=0.0)
@@ -243,16 +243,16 @@ def test_a_node_that_fails_again_and_again_does_not_keep_others_from_being_given
     place.agents.silent.add("w2")
     over = threading.Event()
 
+    count = itertools.count()
+
+    def said(body: Object) -> Object:
+        return {"status": {**body.get("status", {}), "message": f"failed {next(count)} times"}}
+
     def complain() -> None:
         kube = connect_again(place.kube)
-        for count in itertools.count():
-            body = kube.get(NODES, SPACE, "w1")
-            if over.wait(0.1):
-                break
-            if body:
-                body["status"] = {**body.get("status", {}), "message": f"failed {count} times"}
-                with suppress(TransientError):
-                    kube.replace(NODES, SPACE, body, status=True)
+        while not over.wait(0.1):
+            with suppress(TransientError):
+                overwrite(kube, SPACE, "w1", said)
         kube.close()
 
     thread = threading.Thread(target=complain)
@@ -359,9 +359,7 @@ def test_a_node_that_cannot_be_read_any_more_is_not_confirmed(place: Place) -> N
     assert place.apply(mesh("w1", "w2")).failed == ()
     batch = place.driver.stage(place.plan(mesh("w1")).actions)
     place.driver.commit(batch)
-    body = place.kube.get(NODES, SPACE, "w1")
-    assert body
-    place.kube.replace(NODES, SPACE, {**body, "spec": {**body["spec"], "digest": "0" * 32}})
+    assert overwrite(place.kube, SPACE, "w1", lambda body: {"spec": {**body["spec"], "digest": "0" * 32}})
     with pytest.raises(PermanentError, match="does not have the digest") as caught:
         place.driver.verify(batch)
     assert caught.value.refused.keys() == {item.key for item in way("w1", "w2")}
