@@ -46,6 +46,8 @@ LABELS: Final = 16
 """Length of the label stack of a path."""
 MARK: Final = "intentc/"
 """What the names of our tables and the tags of our interfaces begin with."""
+HOST: Final = "host-"
+"""What VPP's names of interfaces of the host begin with."""
 DROP: Final = 2
 """Type of a path that discards."""
 UP: Final = 1
@@ -163,7 +165,7 @@ def _route(spec: Mapping[str, Any], site: Site) -> Operations:
         "sw_if_index": site.interfaces[spec["interface"]] if "interface" in spec else NONE,
         "table_id": spec.get("lookup", 0),
         "rpf_id": 0,
-        "weight": 1,
+        "weight": spec.get("weight", 1),
         "preference": 0,
         "type": DROP if spec.get("drop") else 0,
         "flags": 0,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_interface
 from itertools import chain
@@ -40,6 +40,8 @@ from renderers.vpp_messages import (
 Pair = tuple[Resource | None, Resource | None]
 """An object before and after; None where it is not there."""
 _RULES: Final = Rules(replaces=REPLACES)
+_HEAVIEST: Final = 255
+"""Weight of a path."""
 _OTHER_WAY: Final = {"route": "steering", "steering": "route"}
 
 
@@ -85,7 +87,8 @@ def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     typed = _typed(pairs)
     ours = list(chain.from_iterable(typed.values()))
     sources_change = any(after is not None and before != after for before, after in typed["encap"])
-    batch = _Batch(ours, held, site, sources_change)
+    dead = (one.spec["weight"] for one in held.ways.values() if "weight" in one.spec)
+    batch = _Batch(ours, held, site, sources_change, max(dead, default=1) % _HEAVIEST + 1)
     going = []
     for before, after in ours:
         if after is not None:
@@ -111,6 +114,8 @@ class _Batch:
     site: Site
     sources_change: bool
     """Whether lists that stand hold a source or hop limit that is no longer the right one."""
+    weight: int
+    """Of paths that shall be like no other path that was shown to be dead."""
 
 
 def _typed(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
@@ -159,8 +164,7 @@ def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operat
     """Yield what changes an object that stands."""
     kind, held = after.key.type, batch.held
     changes = tuple(compare(before.spec, after.spec))
-    fixed = _RULES.fixed((FAMILY, kind), changes)
-    if fixed:
+    if made_anew(before, after):
         # Steering points to a place in VPP's pool of policies: it must not stand while that is empty.
         steered = held.steering.get(str(after.spec.get("bsid")), ()) if kind == "policy" else ()
         yield from (steer(row, is_del=True) for row in steered)
@@ -173,19 +177,38 @@ def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operat
     elif kind == "interface":
         yield from _moved(before, after, batch)
     elif changes:
-        yield from creation(after, batch.site)
+        yield from creation(_led_anew(before, after, batch), batch.site)
+
+
+def made_anew(before: Resource, after: Resource) -> bool:
+    """Say whether VPP can only take an object away and add it anew."""
+    changes = tuple(compare(before.spec, after.spec))
+    return bool(_RULES.fixed((FAMILY, after.key.type), changes))
+
+
+def _led_anew(before: Resource, after: Resource, batch: _Batch) -> Resource:
+    """Return a route with a weight of its own, where its interface was deleted and may be there again.
+
+    All routes with the same path share it, and VPP drops on it for as long as one of them has it, also one of
+    others. A single path gets everything, whatever it weighs.
+    """
+    if "weight" not in before.spec:
+        return after
+    return replace(after, spec={**after.spec, "weight": batch.weight})
 
 
 def _moved(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operation]:
-    """Yield what changes an interface; its addresses are away while it goes to another table."""
+    """Yield what changes an interface: its mark first; its addresses are away while it changes tables."""
     index = batch.site.interfaces[after.key.name]
     old, new = before.spec["tables"], after.spec["tables"]
     other = [family for family in ("ipv4", "ipv6") if old.get(family, 0) != new.get(family, 0)]
     held = batch.held.addresses.get(after.key.name, ())
     away = [prefix for prefix in held if ("ipv6" if ":" in prefix else "ipv4") in other]
+    mark, *_, flags = creation(after, batch.site)
+    yield mark
     yield from (addressed(index, prefix, is_add=False) for prefix in away)
     yield from (in_table(index, family, new.get(family, 0)) for family in other)
-    yield from (one for one in creation(after, batch.site) if one.message != "sw_interface_set_table")
+    yield flags
     yield from (addressed(index, prefix, is_add=True) for prefix in away)
 
 

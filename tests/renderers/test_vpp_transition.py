@@ -302,9 +302,9 @@ def test_an_interface_has_no_addresses_while_it_changes_tables() -> None:
     found = steps((link(ipv4=5, ipv6=5), link(ipv4=6, ipv6=5)), held=held)
     said = [(one.message, one.arguments.get("is_add"), one.arguments.get("vrf_id")) for one in found]
     assert said == [
+        ("sw_interface_tag_add_del", True, None),
         ("sw_interface_add_del_address", False, None),
         ("sw_interface_set_table", None, 6),
-        ("sw_interface_tag_add_del", True, None),
         ("sw_interface_set_flags", None, None),
         ("sw_interface_add_del_address", True, None),
     ]
@@ -321,6 +321,26 @@ def test_a_prefix_is_steered_or_routed_and_the_other_goes_first() -> None:
             "sr_steering_add_del" if one is steered else "ip_route_add_del_v2" for one in (before, after)
         )
         assert away.arguments.get("is_del", not away.arguments.get("is_add", False))
+
+
+@pytest.mark.parametrize(("shown", "weight"), [((1,), 2), ((1, 2), 3), ((7, 255), 1)])
+def test_routes_whose_interface_was_deleted_get_a_path_that_is_like_no_other(
+    shown: tuple[int, ...], weight: int
+) -> None:
+    """All routes with the same path share it, also a dead one; what differs by weight alone is another."""
+    wanted = [an_object("route", f"5 10.{at}.0.0/16", **over(at)) for at in range(len(shown))]
+    gone = [
+        replace(one, spec={**one.spec, "interface": "interface 1", "weight": held})
+        for one, held in zip(wanted, shown, strict=True)
+    ]
+    ways = {one.key[2:]: one for one in gone}
+    found = steps(*zip(gone, wanted, strict=True), held=Held(ways=ways))
+    paths = [one.arguments["route"]["paths"] for one in found]
+    assert [(path["weight"], path["sw_if_index"]) for (path,) in paths] == [(weight, 3)] * len(shown)
+
+
+def over(at: int) -> dict[str, Any]:
+    return {"table": 5, "prefix": f"10.{at}.0.0/16", "next_hop": "10.0.0.1", "interface": "eth0"}
 
 
 def test_what_was_added_with_another_source_is_renewed() -> None:

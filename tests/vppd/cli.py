@@ -55,6 +55,26 @@ def _cli_drop(vpp: State, address: str, length: str) -> str:
     return ""
 
 
+def _cli_entry(vpp: State, six: str, table: str, address: str, length: str) -> str | None:
+    """Show what each source says of a prefix, best first; of the paths, whether they drop."""
+    raw = ip_address(address).packed
+    index = vpp.routes.families[6 if six else 4].find(int(table))
+    if index is None:
+        return None
+    entries = vpp.routes.families[6 if six else 4].pool.read(index).entries
+    entry = entries.get(masked(raw, int(length)), {})
+    rows = [f"{address}/{length} fib:{index} index:1 locks:2"]
+    for source in sorted(entry, key=lambda source: vpp.routes.sources.rows[source][0]):
+        dead = tuple(entry[source]) in vpp.routes.dead
+        rows += [
+            f"  {vpp.routes.sources.rows[source][1]} refs:1 src-flags:added,",
+            "    path-list:[1] locks:2 flags:shared, uPRF-list: None",
+            f"      path:[1] pl-index:1 oper-flags:{'drop' if dead else 'resolved'},",
+            "",
+        ]
+    return "\n".join([*rows, " forwarding:   unicast-ip-chain", ""])
+
+
 _COMMANDS: Final[tuple[tuple[str, Callable[..., str | None]], ...]] = (
     (r"show sr encaps source addr", lambda vpp: f"SR encaps source addr = {IPv6Address(vpp.sr.source)}\n"),
     (r"show sr encaps hop-limit", lambda vpp: f"SR encaps hop-limit = {vpp.sr.hop_limit}\n"),
@@ -62,4 +82,5 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., str | None]], ...]] = (
     (r"set interface state (\S+) (up|down)", _cli_state),
     (r"set interface ip address (\S+) (\S+)/(\d+)", _cli_address),
     (r"ip route add (\S+)/(\d+) via drop", _cli_drop),
+    (r"show ip(6?) fib table (\d+) (\S+)/(\d+)", _cli_entry),
 )

@@ -3,7 +3,8 @@
 An entry shows the paths of its best source. A table goes with the last lock on it, whatever routes lie in it
 and whoever keeps its index; the next table takes that index, and if it is of IPv4, the routes too. Tables of
 one family share one pool with the two that SR hides and with those of link-local addresses, all of which call
-themselves NONE.
+themselves NONE. Entries with the same paths share one list of them: where an interface in it was deleted, the
+list drops for as long as any entry has it, also once another interface has that index.
 """
 
 from __future__ import annotations
@@ -201,6 +202,8 @@ class Routes:
     def __init__(self) -> None:
         self.sources = Sources()
         self.families = {version: Tables(version) for version in (4, 6)}
+        self.dead: set[tuple[Path, ...]] = set()
+        """Lists of paths over interfaces that were deleted."""
 
     def of(self, path: Path) -> Tables:
         """Return the tables that a path goes on in."""
@@ -215,6 +218,7 @@ class Routes:
         entry = self.families[version].pool.read(index).entries.setdefault(prefix, {})
         old = entry.get(source, [])
         entry[source] = [_mended(path, prefix) for path in paths]
+        self._made(tuple(entry[source]), but=old)
         for path in entry[source]:
             self._hold(path)
         for path in old:
@@ -263,6 +267,25 @@ class Routes:
             best = self.sources.best(entry)
             if source in (0, best):
                 yield prefix, best, entry[best]
+
+    def deleted(self, interface: int) -> None:
+        """Take note that an interface is gone: nobody tells its paths when another one gets its index."""
+        for paths in self._lists():
+            if any(path.sw_if_index == interface for path in paths):
+                self.dead.add(tuple(paths))
+
+    def _made(self, paths: tuple[Path, ...], but: list[Path]) -> None:
+        """Have an entry take a list of paths; one that no entry had until now is made anew."""
+        if paths in self.dead and tuple(but) != paths:
+            holders = [one for one in self._lists() if tuple(one) == paths]
+            if len(holders) == 1:
+                self.dead.discard(paths)
+
+    def _lists(self) -> Iterator[list[Path]]:
+        for tables in self.families.values():
+            for fib in tables.pool.values():
+                for entry in fib.entries.values():
+                    yield from entry.values()
 
     def _hold(self, path: Path) -> None:
         """Hold the table that a path goes on in, and the entry there that it resolves through."""

@@ -93,6 +93,7 @@ class Interfaces:
             for address in list(item.addresses[version]):
                 self.remove_address(index, version, address)
             self._bind(item, version, 0)
+        self.routes.deleted(index)
         self.pool.free(index)
 
     def set_table(self, index: int, version: int, table_id: int) -> int:

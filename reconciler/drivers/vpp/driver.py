@@ -21,7 +21,9 @@ from reconciler.drivers.vpp.dumps import (
     read,
     read_bindings,
     read_exact,
+    read_hidden,
     read_lists,
+    read_marks,
     read_tables,
     read_taken,
 )
@@ -31,6 +33,7 @@ from reconciler.drivers.vpp.observe import objects, resources
 from reconciler.drivers.vpp.staging import (
     Known,
     Ready,
+    adopting,
     as_it_is,
     going,
     held,
@@ -38,6 +41,7 @@ from reconciler.drivers.vpp.staging import (
     rehearsed,
     site_of,
     stands,
+    steered_anew,
     unfit,
     unsayable,
     wanted,
@@ -132,7 +136,7 @@ class Vpp:
             elif why := unfit(action, known, seen):
                 refused[key] = why
             else:
-                left.append(action)
+                left.append(adopting(action, known))
         ready = self._ready(seen, known, tuple(left))
         if not ready.only_new:
             ready, harmful = self._rehearsed(ready)
@@ -180,6 +184,8 @@ class Vpp:
         `fresh`: nothing was committed since it was staged.
         """
         model = self._model
+        if ready.named:
+            self._same_interfaces(client, ready)
         if not fresh:
             model.learn(read(client, EVERYTHING))
         before = model.tables, model.lists
@@ -188,9 +194,22 @@ class Vpp:
             model.learn_lists(read_lists(client))
         return fresh and bool(ready.steps) and (model.tables, model.lists) == before
 
+    def _same_interfaces(self, client: Client, ready: Ready) -> None:
+        """Raise TransientError where an interface that the batch names is another one by now, or not ours."""
+        marks = read_marks(client)
+        for name in sorted(ready.named):
+            index = ready.site.interfaces.get(name)
+            before = None if index is None else (index, ready.model.interfaces[index][1])
+            if marks.get(name) != before:
+                raise TransientError(f"somebody made or marked interface {name} anew meanwhile")
+
     def verify(self, batch: Batch) -> tuple[Key, ...]:
-        """Read back once, and return what is not as the batch wanted it."""
-        known = objects(self._asked(lambda: read(self._client, wanted(batch.actions))))
+        """Read back once, and return what is not as the batch wanted it.
+
+        Not whether others laid a route beneath what was just steered: the next observation shows that.
+        """
+        kinds = wanted(batch.actions) - {"way"}
+        known = objects(self._asked(lambda: read(self._client, kinds)))
         return tuple([action.key for action in batch.actions if not stands(action, known)])
 
     def close(self) -> None:
@@ -209,8 +228,10 @@ class Vpp:
         changed = seen.policies and any(map(_names_lists, left))
         lists = read_lists(self._client) if changed else {}
         users = self._users(seen, tables) if tables else {}
+        stand = held(seen, known, lists)
+        taken |= read_hidden(self._client, steered_anew(left, stand.steering))
         model = Model(seen, users, taken, lists)
-        return Ready(self._client.instance, model, site_of(seen), held(seen, known, lists), left)
+        return Ready(self._client.instance, model, site_of(seen), stand, left)
 
     def _users(self, seen: Seen, tables: Iterable[Table]) -> dict[Table, set[str]]:
         """Return what of others refers to tables that shall go."""

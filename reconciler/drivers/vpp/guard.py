@@ -24,6 +24,8 @@ Arguments = Mapping[str, Any]
 What = str | tuple[object, ...]
 """What a check is about: words that are put together only where something is wrong."""
 _QUESTIONS: Final = frozenset({"sw_interface_get_table", "ip_route_lookup_v2"})
+_COMMAND: Final = "show "
+"""What a command begins with that is a question."""
 _NEEDS_INTERFACE: Final = frozenset({2, 5, 6, 7, 13})
 """Behaviours for which VPP looks at the interface, even to delete."""
 _WITH_LENGTH: Final = frozenset({11, 12, 13})
@@ -277,7 +279,8 @@ def _steer(model: Model, arguments: Arguments) -> None:
         model.steering.pop(place, None)
     else:
         _canonical(bsid, what)
-        if before is None and (found := model.taken.get(place) or ("us" if place in model.routes else "")):
+        found = model.taken.get(place) or ("us" if before is None and place in model.routes else "")
+        if found:
             raise HarmfulError(
                 f"{_said(what)}: the prefix is already routed, by {found}; every other packet would be lost"
             )
@@ -288,6 +291,11 @@ def _steer(model: Model, arguments: Arguments) -> None:
             model.attached[bsid] = {place}
     if before is not None and (going or before != bsid):
         model.attached[before].discard(place)
+
+
+def _ask(_: Model, arguments: Arguments) -> None:
+    if not arguments["cmd"].startswith(_COMMAND):
+        raise HarmfulError(f"`{arguments['cmd']}` is no question")
 
 
 def _said(what: What) -> str:
@@ -364,4 +372,5 @@ _CHECKS: Final[Mapping[str, Callable[[Model, Arguments], None]]] = {
     "sw_interface_set_table": _bind,
     "sw_interface_set_flags": _flags,
     "sw_interface_add_del_address": _address,
+    "cli_inband": _ask,
 }

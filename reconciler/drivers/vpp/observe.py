@@ -14,7 +14,7 @@ from reconciler.drivers.vpp.addresses import packed6
 from reconciler.drivers.vpp.dumps import Interface, Row, Seen
 from renderers.resource import Key, Resource
 from renderers.vpp import FAMILY
-from renderers.vpp_messages import BEHAVIORS, DROP, HOP_LIMIT, MARK, NONE
+from renderers.vpp_messages import BEHAVIORS, DROP, HOP_LIMIT, HOST, MARK, NONE
 
 DT: Final = {8: True, 9: False}
 """Behaviours that look up in a table, and whether it is of IPv6."""
@@ -47,12 +47,17 @@ def objects(seen: Seen) -> dict[Id, Object]:
     for name, interface in seen.interfaces.items():
         found |= _interface(name, interface)
     for (number, prefix), row in seen.routes.items():
-        found["route", f"{number} {prefix}"] = Object(_route(number, prefix, row, names), ours=True)
+        spec = _route(number, prefix, row, {} if (number, prefix) in seen.dead else names)
+        found["route", f"{number} {prefix}"] = Object(spec, ours=True)
     found |= _encap(seen)
     for (number, prefix), row in seen.steering.items():
         is_ip6 = row["traffic_type"] == _V6
         spec = {"table": number, "family": _family(is_ip6), "prefix": prefix, "bsid": row["bsid"]}
-        found["steering", f"{number} {prefix}"] = Object(spec, (number, is_ip6) in ours)
+        mine = (number, is_ip6) in ours
+        if mine and seen.ways is not None and (way := _way(seen.ways.get((number, prefix)))) != [row["bsid"]]:
+            # Where it goes is not where VPP says that it is steered: it has to be steered anew.
+            spec["paths"] = way
+        found["steering", f"{number} {prefix}"] = Object(spec, mine)
     owned = ranges(seen)
     for sid, row in seen.localsids.items():
         behavior, table = row["behavior"], row["xconnect_iface_or_vrf_table"]
@@ -123,9 +128,9 @@ def _family(is_ip6: bool) -> str:  # noqa: FBT001 -- VPP's own way to say a fami
 
 def _interface(name: str, interface: Interface) -> dict[Id, Object]:
     ours = interface.tag.startswith(MARK)
-    spec = {"host": name.removeprefix("host-"), "tables": dict(interface.tables), "up": interface.up}
+    spec = {"host": name.removeprefix(HOST), "tables": dict(interface.tables), "up": interface.up}
     found = {("interface", name): Object(spec, ours)}
-    for prefix in interface.addresses:
+    for prefix in interface.addresses if ours else ():
         found["address", f"{name} {prefix}"] = Object({"interface": name, "prefix": prefix}, ours)
     return found
 
@@ -145,7 +150,16 @@ def _route(number: int, prefix: str, row: Row, names: Mapping[int, str]) -> dict
     hop = path["nh"]["address"]["ip6" if path["proto"] else "ip4"]
     if index == NONE and hop in ("::", "0.0.0.0"):  # noqa: S104 -- not a bind
         return spec | {"lookup": path["table_id"]}
-    return spec | {"next_hop": hop, "interface": names.get(index, f"interface {index}")}
+    if index in names:
+        return spec | {"next_hop": hop, "interface": names[index]}
+    # The interface is gone, whichever has its index now; with another weight, the route leads over that one.
+    return spec | {"next_hop": hop, "interface": f"interface {index}", "weight": path["weight"]}
+
+
+def _way(row: Row | None) -> list[str]:
+    """Return where a route of what is steered leads: one path to its policy, where all is well."""
+    hops = [path["nh"]["address"]["ip6"] for path in row["paths"]] if row else []
+    return ["drop" if hop == "::" else hop for hop in hops]
 
 
 def _encap(seen: Seen) -> dict[Id, Object]:

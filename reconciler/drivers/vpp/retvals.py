@@ -66,7 +66,7 @@ _MEANING: Final[Mapping[Case, Mapping[int, str]]] = {
     ("af_packet_create_v3", False): {
         -13: "VPP may not open it; does it run as root?",
         -71: "the host has no such interface; make the link first (docs/vpp.md)",
-        -79: "VPP has taken it already, a moment ago or under another name; plan again",
+        -79: "VPP has taken it already, a moment ago or under another name; plan again, or rename it back",
     },
     ("af_packet_delete", True): {-11: _OK},
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from reconciler.drivers.base import MOVED
 from reconciler.drivers.vpp.dumps import Seen, Table
@@ -19,7 +19,7 @@ from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.vpp import FAMILY
 from renderers.vpp_messages import Site, creation
-from renderers.vpp_transition import Held, HeldList, Pair, Step, steps
+from renderers.vpp_transition import Held, HeldList, Pair, Step, made_anew, steps
 
 Known = Mapping[Id, Object]
 _UNKNOWN = 1 << 30
@@ -55,6 +55,13 @@ class Ready:
         )
 
     @property
+    def named(self) -> frozenset[str]:
+        """Interfaces that the batch names."""
+        specs = [one.spec for action in self.left for one in (action.before, action.after) if one is not None]
+        keys = {action.key.name for action in self.left if action.key.type == "interface"}
+        return frozenset(keys | {spec["interface"] for spec in specs if "interface" in spec})
+
+    @property
     def opening(self) -> tuple[Resource, ...]:
         """Interfaces that VPP has to take first."""
         new = [one.after for one in self.left if one.key.type == "interface" and one.after is not None]
@@ -62,10 +69,12 @@ class Ready:
 
 
 def wanted(actions: Iterable[Action]) -> frozenset[str]:
-    """Return what of the large dumps has to be read for some actions: policies, steering."""
+    """Return what of the large dumps has to be read for some actions: policies, steering, ways."""
     found: set[str] = set()
     for kind, new in {(action.key.type, action.before is None) for action in actions}:
         match kind:
+            case "steering" if not new:
+                found |= {"steering", "way"}
             case "steering" | "route":
                 found.add("steering")
             case "policy" if new:
@@ -85,6 +94,14 @@ def as_it_is(action: Action, known: Known) -> Action:
     if found is not None and found.ours:
         return replace(action, before=Resource(action.key, found.spec))
     return replace(action, before=None)
+
+
+def adopting(action: Action, known: Known) -> Action:
+    """Return an action that makes an interface ours that is there, from what it is."""
+    found = known.get(action.key[2:])
+    if action.key.type != "interface" or found is None or action.before is not None:
+        return action
+    return replace(action, before=Resource(action.key, found.spec))
 
 
 def stands(action: Action, known: Known) -> bool:
@@ -108,16 +125,16 @@ def unfit(action: Action, known: Known, seen: Seen) -> str:
 
 def unsayable(action: Action, site: Site) -> str:
     """Return why an object cannot be put into messages; empty where it can."""
-    key = action.key
     if action.after is None:
         return ""
     try:
         creation(action.after, _imagined(site, (action.after,)))
     except KeyError as error:
         missing = action.after.spec.get("interface")
-        return f"{key}: there is no interface {missing}" if missing else f"{key}: {error} is not known"
+        mend = "make it in VPP, or correct uplink.interface of the node"
+        return f"there is no interface {missing}: {mend}" if missing else f"{error} is not known"
     except (ValueError, TypeError) as error:
-        return f"{key}: {error}"
+        return str(error)
     return ""
 
 
@@ -132,6 +149,19 @@ def places(actions: Iterable[Action]) -> tuple[list[Place], set[Table]]:
             elif kind == "steering":
                 tables.add((after.spec["table"], after.spec["family"] == "ipv6"))
     return routes, tables
+
+
+def steered_anew(actions: Iterable[Action], into: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[Place]:
+    """Return the prefixes that are steered once more while they are steered; `into`: what is, by policy."""
+    found = []
+    for action in actions:
+        before, after = action.before, action.after
+        if before is not None and after is not None:
+            if action.key.type == "steering":
+                found.append((after.spec["table"], after.spec["prefix"]))
+            elif action.key.type == "policy" and made_anew(before, after):
+                found += [(row["table"], row["prefix"]) for row in into.get(after.spec["bsid"], ())]
+    return found
 
 
 def going(actions: Iterable[Action]) -> set[Table]:

@@ -20,12 +20,12 @@ from reconciler.drivers.vpp.retvals import meaning
 from reconciler.drivers.vpp.staging import Ready, pairs, unsayable
 from reconciler.plan import Action
 from renderers.resource import Key
-from renderers.vpp_messages import ORDER, Operation, Site, creation, opening, removal
+from renderers.vpp_messages import ORDER, Operation, Site, creation, opening
 from renderers.vpp_transition import Step, steps
 
 PRIORITY: Final = 0x70
 """Of our routes: behind interfaces and SRv6, before those of anybody who uses the API or the command line."""
-EVERYTHING: Final = frozenset({"policy", "steering"})
+EVERYTHING: Final = frozenset({"policy", "steering", "way"})
 """The large dumps."""
 
 
@@ -47,7 +47,6 @@ class Writing:
     def run(self) -> None:
         """Send everything, sort by sort, and read every answer before the next sort."""
         site = self.opened(replace(self.ready.site, source=self.source()))
-        self.revive(site)
         left = [action for action in self.ready.left if action.key not in self.failed]
         if self.ready.only_new:
             for _, several in groupby(sorted(left, key=_order), key=_order):
@@ -88,30 +87,6 @@ class Writing:
                 indexes[name] = reply.fields["sw_if_index"]
                 self.model.opened(name, indexes[name])
         return replace(site, interfaces=indexes)
-
-    def revive(self, site: Site) -> None:
-        """Make routes anew over interfaces that become ours: one may have come back with the index it had.
-
-        VPP shows such routes as they were, and drops what they get, until the last one with that next hop has
-        gone. It cannot be seen whether one was away: others, or an apply broken off, may have made it anew.
-        """
-        keys = {
-            one.key.name: one.key
-            for one in self.ready.left
-            if one.key.type == "interface" and one.before is None and one.key not in self.failed
-        }
-        if not keys:
-            return
-        names = {f"interface {site.interfaces[name]}": name for name in keys} | {name: name for name in keys}
-        over = [
-            (names[one.spec["interface"]], one)
-            for one in self.ready.held.ways.values()
-            if one.spec.get("interface") in names
-        ]
-        anew = [(keys[name], replace(one, spec={**one.spec, "interface": name})) for name, one in over]
-        away = [Step(key, message, going=True) for key, one in anew for message in removal(one, site)]
-        back = [Step(key, message, going=False) for key, one in anew for message in creation(one, site)]
-        self.answered([*away, *back], shown=False)
 
     def made(self, actions: Iterable[Action], site: Site) -> Iterator[Step]:
         """Yield what makes new objects, shown to the guard as it leaves; what is refused is left out by name.

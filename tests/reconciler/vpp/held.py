@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.drivers.vpp.dumps import Interface, Seen
 
 SOURCE = 23
+SR = 5
 NOTHING = 0xFFFFFFFF
 PODS = "intentc/pods"
 UNSAID = "0.0.0.0"  # noqa: S104 -- what an IPv4 next hop is that is none
@@ -15,8 +16,8 @@ UNSAID = "0.0.0.0"  # noqa: S104 -- what an IPv4 next hop is that is none
 def a_path(**said: Any) -> dict[str, Any]:
     """Return a path: a lookup in the main table of IPv6, but for what is said."""
     address = {"ip4": said.pop("ip4", UNSAID), "ip6": said.pop("ip6", "::")}
-    path = {"sw_if_index": NOTHING, "table_id": 0, "type": 0, "proto": 1, "nh": {"address": address}}
-    return path | said
+    path = {"sw_if_index": NOTHING, "table_id": 0, "type": 0, "proto": 1, "weight": 1}
+    return path | {"nh": {"address": address}} | said
 
 
 def a_route(table: int, prefix: str, *paths: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def a_steering(table: int, prefix: str, bsid: str) -> dict[str, Any]:
 def seen(**said: Any) -> Seen:
     """Return a node as we make it, with something of everything, and what others have beside it."""
     rows: dict[str, Any] = {
-        "sources": {4: "interface", 5: "SR", 8: "API", 20: "default-route", SOURCE: "intentc"},
+        "sources": {4: "interface", SR: "SR", 8: "API", 20: "default-route", SOURCE: "intentc"},
         "tables": {
             (0, False): "ipv4-VRF:0",
             (0, True): "ipv6-VRF:0",
@@ -100,6 +101,10 @@ def seen(**said: Any) -> Seen:
             a_steering(7, "10.64.1.0/24", "beef::1"),
         ],
     } | said
+    steering = {(row["fib_table"], row["prefix"]): row for row in rows["steering"]}
+    ways = {
+        place: a_route(*place, a_path(ip6=row["bsid"])) for place, row in steering.items() if place[0] == 5
+    }
     return Seen(
         rows["sources"],
         rows["tables"],
@@ -108,5 +113,7 @@ def seen(**said: Any) -> Seen:
         rows["encap"],
         {row["addr"]: row for row in rows["localsids"]},
         {row["bsid"]: row for row in rows["policies"]},
-        {(row["fib_table"], row["prefix"]): row for row in rows["steering"]},
+        steering,
+        ways=ways | rows.get("ways", {}),
+        dead=rows.get("dead", frozenset()),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -112,6 +114,20 @@ def test_another_definition_of_the_same_name_is_read_by_its_own_types() -> None:
     assert second.unpack("sr_policies_with_sl_index_details", one_list)["sid_lists"][0]["weight"] == 9
     with pytest.raises(PermanentError):
         first.unpack("sr_policies_with_sl_index_details", one_list)
+
+
+def test_several_threads_read_definitions_at_the_same_time() -> None:
+    """As where two VPPs of one plan were restarted, each as another version than before."""
+    papi()
+    texts = [api_json() + " " * count for count in range(1, 7)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(texts)) as pool:
+            found = list(pool.map(definitions, texts))
+    finally:
+        sys.setswitchinterval(before)
+    assert len({said.crc("sr_policy_add") for said in found}) == 1
 
 
 def test_what_does_not_fit_is_said_with_the_name_of_the_message() -> None:

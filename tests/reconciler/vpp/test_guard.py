@@ -245,10 +245,8 @@ def test_steering_over_a_route() -> None:
     refused(steer(prefix="10.64.0.0/24"), "already routed, by us; every other packet would be lost")
     model = Model(seen(), taken={(5, "10.64.9.0/24"): "interface"})
     refused(steer(), "already routed, by interface", model)
-    passes(
-        steer(prefix="10.64.1.0/24", bsid="cafe:1::2"),
-        model=Model(seen(), taken={(5, "10.64.1.0/24"): "API"}),
-    )
+    beneath = Model(seen(), taken={(5, "10.64.1.0/24"): "API"})
+    refused(steer(prefix="10.64.1.0/24", bsid="cafe:1::2"), "already routed, by API", beneath)
 
 
 def test_a_route_over_steering_or_over_one_of_others() -> None:
@@ -389,6 +387,11 @@ def test_our_source_is_added_once() -> None:
 )
 def test_a_message_without_a_check_is_not_sent(message: str) -> None:
     refused(Operation(message, {}), "no message that this driver may send")
+
+
+def test_the_command_line_is_asked_and_never_told() -> None:
+    passes(Operation("cli_inband", {"cmd": "show ip6 fib table 0 fcdd::/48"}))
+    refused(Operation("cli_inband", {"cmd": "ip route del fcdd::/48"}), "is no question")
 
 
 def test_what_was_sent_is_known_from_then_on() -> None:

@@ -130,7 +130,7 @@ def test_a_policy_with_another_source_differs() -> None:
         (a_route(5, "fd01::/48", a_path()), {"lookup": 0}),
         (
             a_route(5, "10.1.0.0/16", a_path(sw_if_index=9, proto=0)),
-            {"next_hop": UNSAID, "interface": "interface 9"},
+            {"next_hop": UNSAID, "interface": "interface 9", "weight": 1},
         ),
         (a_route(5, "10.1.0.0/16", a_path(), a_path()), {"paths": 2}),
         (a_route(5, "10.1.0.0/16", a_path(type=1)), {"paths": 1}),
