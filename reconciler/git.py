@@ -93,7 +93,8 @@ def git(
                 raise GitError(f"git {_verb(words)} did not end within {timeout:g} s") from error
             raise
     if process.returncode:
-        raise GitError(words_of_git.decode("utf-8", "replace").strip() or f"git {_verb(words)} failed")
+        lines = (line.strip().rstrip(".") for line in words_of_git.decode("utf-8", "replace").splitlines())
+        raise GitError("; ".join(line for line in lines if line) or f"git {_verb(words)} failed")
     return output
 
 

@@ -10,6 +10,7 @@ or gone stops nobody: what a target shows, and the approved plan, are enough to 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -32,6 +33,9 @@ FORMAT: Final = "intentc-journal/1"
 SUFFIX: Final = ".journal"
 KEPT: Final = 200
 """So many journals are kept: records for people, by which nothing is decided."""
+_FEW: Final = 10
+"""So many are kept where the disk is full."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LONGEST: Final = 500
 """So many characters of what a target said are kept."""
 _HEAD, _MIDDLE, _TAIL = b'{"hash":"', b'","record":', b"}"
@@ -123,10 +127,23 @@ class Journal:
         self._lock = Lock()
 
     def open(self, name: str, holder: str, tokens: Mapping[str, int]) -> Self:
-        """Make the file, and write down who will do what; raises Unwritable."""
+        """Make the file, and write down who will do what; raises Unwritable.
+
+        Where the disk is full, older journals make room: they must not keep from being done what they record.
+        """
+        try:
+            return self._open(name, holder, tokens)
+        except Unwritable as error:
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _FULL:
+                raise
+        prune(self.folder, _FEW)
+        return self._open(name, holder, tokens)
+
+    def _open(self, name: str, holder: str, tokens: Mapping[str, int]) -> Self:
         stamp = self._now().replace(":", "").replace("-", "")
         safe = "".join(char for char in name if char.isalnum())[:12]
         self.path = self.folder / f"{stamp}-{safe}-{os.urandom(4).hex()}{SUFFIX}"
+        self._hash = ""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -220,10 +237,10 @@ class Journal:
         return [*found, (first, last)] if last >= 0 else found
 
 
-def prune(folder: Path) -> None:
+def prune(folder: Path, kept: int = 0) -> None:
     """Remove all but the newest journals; their names begin with the time."""
     with suppress(OSError):
-        for path in sorted(folder.glob(f"*{SUFFIX}"))[:-KEPT]:
+        for path in sorted(folder.glob(f"*{SUFFIX}"))[: -(kept or KEPT)]:
             path.unlink(missing_ok=True)
 
 

@@ -95,7 +95,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="look at the data plane so often (default: 300 s)",
     )
-    add("--state", type=Path, metavar="DIR", help="folder for journals and clones (default: of the user)")
+    add(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="folder for journals and clones (default: ~/.local/state/intentc/agents/NODE)",
+    )
     add("--status", type=Path, metavar="FILE", help="write the status here")
     add("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
     add("--listen", type=place, metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics here")
@@ -137,7 +142,6 @@ def run(options: argparse.Namespace) -> int:
         return 1
     try:
         state = state.resolve()
-        state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(alone(state, "agent"))
             agent = _agent(options, state, stack)

@@ -38,6 +38,8 @@ _REST: Final = 20.0
 """Seconds after which the agent shows that it lives, if nothing happens."""
 _ENDING: Final = 2.0
 """Seconds that a thread has to end."""
+_PASSING: Final = ("Pending", "Waiting", "Kept")
+"""Reasons of what is not so yet, because it comes later."""
 _SHOWN: Final = 20
 """So many objects of a change are named in the log."""
 
@@ -76,19 +78,21 @@ class Agent:
         """Every condition as it was last told, be it by the process before."""
         self.inbox: SimpleQueue[Seen | None] = SimpleQueue()
         self.stopped = Flag()
-        self.report = Report(world.source, world.log)
+        self.report = Report(world.source, world.log, chance=world.chance)
         self.watchers = [
             Watcher(
                 "source",
-                LookAtSource(world.source, self.inbox.put, terms.resync),
+                LookAtSource(world.source, self.inbox.put, terms.resync, world.chance),
                 world.ticks,
                 world.source.longest,
             ),
-            self._watcher("report", self.report),
+            Watcher("report", self.report, world.ticks, ending=self.report.finish),
         ]
         self.reporter = self.watchers[-1]
         if world.feed is not None:
-            self.watchers.append(self._watcher("policies", LookAtPolicies(world.feed, self.inbox.put)))
+            self.watchers.append(
+                self._watcher("policies", LookAtPolicies(world.feed, self.inbox.put, world.chance))
+            )
         self.hand: Hand | None = None
         self.said: NodeStatus | None = None
         if terms.family:
@@ -248,7 +252,7 @@ class Agent:
 
     def _tell_condition(self, entry: Condition) -> None:
         words = f"{entry.type}: {entry.reason}" + (f": {entry.message}" if entry.message else "")
-        level = "info" if entry.status or entry.reason in ("Pending", "Waiting") else "error"
+        level = "info" if entry.status or entry.reason in _PASSING else "error"
         self.world.log(level, words, condition=entry.type, status=entry.status, reason=entry.reason)
 
     def _write(self, said: NodeStatus) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from threading import Event
 from typing import ClassVar, Final
@@ -46,6 +46,8 @@ class GitSource:
     commit: str = ""
     """The commit of the slice."""
     slice: Slice | None = None
+    asked: bool = False
+    """Whether the remote was asked at the last reading."""
 
     def __post_init__(self) -> None:
         """Clear away what a kill left; the state folder is this process's own."""
@@ -57,7 +59,9 @@ class GitSource:
             accepted = kept(self.clone, "accepted")
             if self.slice is None and accepted:
                 with suppress(PermanentError):  # the head may be better
-                    return self._take(accepted)
+                    found, self.asked = self._take(accepted), False
+                    return replace(found, remembered=True)
+            self.asked = True
             head = fetch(self.clone)
             if head is None:
                 raise TransientError(f"the remote has no branch {self.clone.branch}")
@@ -69,7 +73,9 @@ class GitSource:
             return found
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the remote is to be asked again."""
+        """Wait until the remote is to be asked again; it is asked at once after what the clone remembers."""
+        if self.slice is not None and not self.asked:
+            return not self.closed.is_set()
         self.closed.wait(min(seconds, self.interval))
         return not self.closed.is_set()
 

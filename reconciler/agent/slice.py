@@ -29,6 +29,8 @@ class Slice:
     objects is refused, since it is what a source that lost everything looks like."""
     keeps: bool = False
     """Whether what is not in it stays: whoever wrote it does not know what the node holds besides."""
+    remembered: bool = False
+    """Whether the source had it before it asked: whether it is still the newest, the next reading says."""
     reading: str = ""
     """What the source knows this reading by, for itself only; a report says of which one it is."""
 

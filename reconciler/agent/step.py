@@ -187,8 +187,10 @@ class State:
 
     @property
     def ready(self) -> bool:
-        """Whether a slice was applied, and the data plane answers."""
-        return self.applied is not None and bool(self.instance)
+        """Whether a slice was applied to the data plane that answers."""
+        return (
+            bool(self.instance) and self.applied is not None and self.applied.want.instance == self.instance
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,8 @@ def _read(state: State, event: SliceRead) -> State:
         family = state.slice.resources[0].key.family
     if why := fault(event.slice, state.terms.node, family):
         return replace(state, source=f"the slice of revision {event.slice.revision} is refused: {why}")
-    return replace(state, slice=event.slice, digest=event.digest, source="")
+    source = state.source if event.slice.remembered else ""
+    return replace(state, slice=event.slice, digest=event.digest, source=source)
 
 
 def _reached(state: State, instance: str, ticks: float) -> State:

@@ -6,7 +6,9 @@ that ended, or that made no progress for a minute beyond what was expected, make
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Final, Protocol
@@ -52,10 +54,18 @@ class Turn(Protocol):
 class Watcher:
     """A thread, and whether it lives."""
 
-    def __init__(self, name: str, turn: Turn, ticks: Callable[[], float], bound: float = BOUND) -> None:
-        """Say what it does; it is started by `start`."""
+    def __init__(
+        self,
+        name: str,
+        turn: Turn,
+        ticks: Callable[[], float],
+        bound: float = BOUND,
+        ending: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Say what it does, and what last of all; it is started by `start`."""
         self.name = name
         self.turn = turn
+        self.ending = ending
         self.pulse = Pulse(ticks, bound)
         self.over = Event()
         self.thread = Thread(target=self._run, name=name, daemon=True)
@@ -79,6 +89,7 @@ class Watcher:
         while not self.over.is_set():
             self.turn(self)
             self.pulse.beat()
+        self.ending()
 
 
 def words_of(error: Exception) -> str:
@@ -86,9 +97,18 @@ def words_of(error: Exception) -> str:
     return str(error) if isinstance(error, DriverError) else place_of(error)
 
 
-def patience(failures: int) -> float:
+Chance = Callable[[], float]
+"""Gives a number from 0 to 1."""
+
+
+def patience(failures: int, chance: Chance) -> float:
     """Return how long to wait after so many failures in a row."""
-    return min(_FIRST * 2.0 ** min(max(failures - 1, 0), _DOUBLINGS), _LONGEST)
+    return spread(min(_FIRST * 2.0 ** min(max(failures - 1, 0), _DOUBLINGS), _LONGEST), chance)
+
+
+def spread(seconds: float, chance: Chance) -> float:
+    """Cut a time by up to half: a server that was away lost all its agents at the same moment."""
+    return seconds * (1 + chance()) / 2
 
 
 @dataclass(slots=True)
@@ -99,6 +119,7 @@ class LookAtSource:
     post: Post
     every: float
     """Seconds after which it is read again at the latest."""
+    chance: Chance = random.random
     known: Slice | None = None
     digest: str = ""
     failures: int = 0
@@ -110,7 +131,7 @@ class LookAtSource:
             if found is not self.known:
                 self.known, self.digest = found, found.digest
             self.post(SliceRead(found, self.digest))
-            self._wait(watcher, self.every)
+            self._wait(watcher, spread(self.every, self.chance))
             self.failures = 0  # not before: what can be read and not waited for would be asked without a rest
         except Exception as error:  # noqa: BLE001 -- a source that breaks must not end the agent
             self.failures += 1
@@ -119,17 +140,18 @@ class LookAtSource:
 
     def _wait_again(self, watcher: Watcher) -> None:
         try:
-            self._wait(watcher, patience(self.failures))
+            self._wait(watcher, patience(self.failures, self.chance))
         except Exception:  # noqa: BLE001 -- it was told already that the source is broken
-            watcher.rest(patience(self.failures))
+            watcher.rest(patience(self.failures, self.chance))
 
     def _wait(self, watcher: Watcher, seconds: float) -> None:
         left = seconds
         while left > 0 and not watcher.over.is_set():
-            watcher.pulse.beat(min(left, _POLL))
-            if self.source.wait(min(left, _POLL)):
+            seconds = min(left, spread(_POLL, self.chance))
+            watcher.pulse.beat(seconds)
+            if self.source.wait(seconds):
                 return
-            left -= _POLL
+            left -= seconds
 
 
 @dataclass(slots=True)
@@ -160,6 +182,7 @@ class LookAtPolicies:
 
     feed: PolicyFeed
     post: Post
+    chance: Chance = random.random
     failures: int = 0
 
     def __call__(self, watcher: Watcher) -> None:
@@ -172,7 +195,7 @@ class LookAtPolicies:
         except Exception as error:  # noqa: BLE001 -- a GoBGP that is gone must not end the agent
             self.failures += 1
             self.post(PoliciesFailed(words_of(error)))
-            watcher.rest(patience(self.failures))
+            watcher.rest(patience(self.failures, self.chance))
 
 
 @dataclass(slots=True)
@@ -183,6 +206,7 @@ class Report:
     log: Callable[[str, str], None]
     every: float = _POLL
     """Seconds without news after which the last word is told again."""
+    chance: Chance = random.random
     latest: NodeStatus | None = None
     told: NodeStatus | None = None
     news: Event = field(default_factory=Event)
@@ -193,8 +217,14 @@ class Report:
         self.latest = status
         self.news.set()
 
+    def finish(self) -> None:
+        """Tell the last word once more where it was not told yet: it may have come after the last turn."""
+        if self.latest is not None and self.latest is not self.told:
+            with suppress(Exception):  # who does not hear it stops nothing
+                self.source.report(self.latest)
+
     def __call__(self, watcher: Watcher) -> None:
-        """Wait for a word, and tell it; the last one also when all is over."""
+        """Wait for a word, and tell it."""
         watcher.pulse.beat(self.every)
         if not self.news.wait(self.every):
             self.told = None
@@ -209,5 +239,5 @@ class Report:
                 if self.failures == 1:
                     self.log("warning", f"the status cannot be reported: {words_of(error)}")
                 self.news.set()
-                watcher.rest(patience(self.failures))
+                watcher.rest(patience(self.failures, self.chance))
                 return

@@ -49,6 +49,9 @@ _THREADS: Final = 8
 _TRIES: Final = 5
 """Times that a NodeOverlay is written whose agent reports at the same time."""
 
+_NAMED: Final = 3
+"""So many nodes are named in one message."""
+
 _LONGEST: Final = 200
 """Characters of cluster names in the name of a lease; an object's name has at most 253."""
 
@@ -175,7 +178,12 @@ class Overlay:
         seen = {node: held.objects[node] for node in touched}
         place = (self._reader.namespace, held.version)
         silent = wait(self.kube, place, seen, self.patience, self._silent)
-        emptied = [node for node in touched if node not in silent and not held.wanted[node]]
+        # Also those that should have gone before, when the API server or this process went away.
+        emptied = [
+            node
+            for node, rows in held.wanted.items()
+            if not rows and node not in silent and (node in touched or held.objects[node].is_confirmed)
+        ]
         if emptied:
             self._remove(emptied, held)
             self._sweep(batch.prepared.token)
@@ -210,6 +218,10 @@ class Overlay:
         if node in held.broken:
             return self._broken(node, held)
         identity = _identity(key)
+        if identity.type == LEFTOVERS and (late := sorted({*held.unsure} - {node})):
+            # No plan can tell: nobody has written down what a node keeps, and it may be a SID.
+            names = ", ".join(other.node for other in late[:_NAMED])
+            return f"what node {node.node} keeps may still be used by {names}, not confirmed yet"
         wanted, confirmed = _at(held.wanted, node, identity), _at(held.confirmed, node, identity)
         known = [wanted] if same(wanted, confirmed) else [wanted, confirmed]
         sides = (action.before, action.after)
@@ -288,10 +300,21 @@ class Overlay:
         """Remove the objects of nodes that have nothing any more, as their agents have confirmed."""
         for node in nodes:
             with suppress(TransientError):  # it stays, and says that there is nothing
-                body = self.kube.get(NODES, self._reader.namespace, node.node)
-                seen = read_node(body) if body else None
-                if body and seen and seen.is_known and held.objects[node].is_spec_of(body):
-                    self.kube.delete(NODES, self._reader.namespace, body)
+                self._remove_one(held.objects[node])
+
+    def _remove_one(self, seen: NodeObject) -> None:
+        """Remove what was seen; that its agent reports meanwhile is no conflict."""
+        for left in reversed(range(_TRIES)):
+            body = self.kube.get(NODES, self._reader.namespace, seen.node.node)
+            if body is None or not seen.is_spec_of(body) or not read_node(body).is_known:
+                return
+            try:
+                self.kube.delete(NODES, self._reader.namespace, body)
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                return
 
 
 def open_overlay(target: Target, root: Path) -> Overlay:

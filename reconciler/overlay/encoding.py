@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from reconciler.overlay.rows import NodeId, Row, digest_of
@@ -32,6 +34,8 @@ _REFERENCE: Final = 48
 _OBJECT: Final = 800
 """Bytes that an object has besides its rows."""
 _BITS: Final = 128
+_FEW: Final = 64
+"""Sets of so many nodes at the most are looked up by their rarest ones; in larger sets hardly any is rare."""
 
 
 class Missing(Exception):  # noqa: N818 -- a state of the objects: some are not there yet, or no more
@@ -127,7 +131,6 @@ def named(names: Iterable[str], slices: Mapping[str, Piece]) -> Iterator[str]:
 class _Group:
     """Rows that nearly the same nodes hold; nodes are bits."""
 
-    seed: int
     members: int
     rows: Mapping[int, Sequence[Row]]
     """Rows by the nodes that hold them."""
@@ -151,7 +154,7 @@ def _encode(
     groups, own = _groups(list(members.values()))
     for at, rows in enumerate(own):
         if sum(len(row.text) for row in rows) > LIMIT:
-            groups.append(_Group(1 << at, 1 << at, {1 << at: rows}))
+            groups.append(_Group(1 << at, {1 << at: rows}))
             own[at] = []
     shared: list[list[str]] = [[] for _ in order]
     for group in groups:
@@ -173,11 +176,9 @@ def _groups(held: Sequence[Sequence[Row]]) -> tuple[list[_Group], list[list[Row]
     by_mask: defaultdict[int, list[Row]] = defaultdict(list)
     for row, mask in masks.items():
         by_mask[mask].append(row)
-    found: list[_Group] = []
-    # The largest first: a smaller set of nodes joins the first one that it differs little from.
-    for mask in sorted(by_mask, key=lambda mask: (-mask.bit_count(), mask)):
-        if mask.bit_count() > 1:
-            _join(found, mask, by_mask[mask])
+    shared = [mask for mask in by_mask if mask.bit_count() > 1]
+    shared.sort(key=lambda mask: (-mask.bit_count(), mask))
+    found = (_Group(reduce(or_, masks), {mask: by_mask[mask] for mask in masks}) for masks in _alike(shared))
     kept = [group for group in found if group.pays()]
     taken = {mask for group in kept for mask in group.rows}
     own: list[list[Row]] = [[] for _ in held]
@@ -188,14 +189,61 @@ def _groups(held: Sequence[Sequence[Row]]) -> tuple[list[_Group], list[list[Row]
     return kept, own
 
 
-def _join(found: list[_Group], mask: int, rows: Sequence[Row]) -> None:
-    """Add rows to the first group whose first set of nodes differs little, or make a new group."""
-    for at, group in enumerate(found):
-        near = max(2, group.seed.bit_count() // 8)
-        if (group.seed ^ mask).bit_count() <= near:
-            found[at] = _Group(group.seed, group.members | mask, {**group.rows, mask: rows})
-            return
-    found.append(_Group(mask, mask, {mask: rows}))
+def _alike(masks: Sequence[int]) -> list[list[int]]:
+    """Put sets of nodes, the largest first, each to the first one that it differs little from."""
+    found: list[list[int]] = []
+    firsts: list[tuple[int, int]] = []
+    rare = _Rare(masks)
+    start = 0
+    for mask in masks:
+        size = mask.bit_count()
+        # What is too large for this set is too large for all that come after it.
+        while start < len(firsts) and firsts[start][0].bit_count() - firsts[start][1] > size:
+            start += 1
+        places = rare.near(mask) if size <= _FEW else range(start, len(firsts))
+        at = next((at for at in places if (firsts[at][0] ^ mask).bit_count() <= firsts[at][1]), None)
+        if at is None:
+            rare.add(mask, len(found))
+            found.append([mask])
+            firsts.append((mask, _little(size)))
+        else:
+            found[at].append(mask)
+    return found
+
+
+def _little(size: int) -> int:
+    """Return in how many nodes another set may differ from one of this size."""
+    return max(2, size // 8)
+
+
+class _Rare:
+    """Where small sets stand, by their rarest nodes.
+
+    Sets that differ little share one of their rarest nodes. If they did not, those of the set whose rarest
+    nodes end first would all be missing in the other, and these are more than may be.
+    """
+
+    def __init__(self, masks: Iterable[int]) -> None:
+        self.often = Counter(at for mask in masks if self.takes(mask) for at in _bits(mask))
+        self.places: defaultdict[int, list[int]] = defaultdict(list)
+
+    def takes(self, mask: int) -> bool:
+        """Say whether a small set may differ little from this one."""
+        size = mask.bit_count()
+        return size - _little(size) <= _FEW
+
+    def rarest(self, mask: int) -> list[int]:
+        order = sorted(_bits(mask), key=lambda at: (self.often[at], at))
+        return order[: _little(len(order)) + 1]
+
+    def near(self, mask: int) -> list[int]:
+        """Return the places of all that a small set may differ little from, and of some others."""
+        return sorted({place for at in self.rarest(mask) for place in self.places[at]})
+
+    def add(self, mask: int, place: int) -> None:
+        if self.takes(mask):
+            for at in self.rarest(mask):
+                self.places[at].append(place)
 
 
 class _Place(NamedTuple):

@@ -44,6 +44,11 @@ class Held:
     found: Mapping[str, Object] = field(repr=False)
     """Metadata of all slices that are there."""
 
+    @property
+    def unsure(self) -> tuple[NodeId, ...]:
+        """Nodes that were asked for something else than they have confirmed."""
+        return tuple(node for node, rows in self.wanted.items() if rows is not self.confirmed[node])
+
     def observation(self) -> Observation:
         """Return what nodes have, as far as their agents have confirmed it."""
         resources = dict(self._resources(self.confirmed))
@@ -53,16 +58,13 @@ class Held:
                 key = Key(family, node.scope, LEFTOVERS, "all")
                 resources[key] = Resource(key, {}, f"Node/{node.node}")
         pending: dict[Key, Resource | None] = {}
-        for node, wanted in self.wanted.items():
-            confirmed = self.confirmed[node]
-            if wanted is not confirmed:
-                differing = [
-                    name for name in {**wanted, **confirmed} if wanted.get(name) != confirmed.get(name)
-                ]
-                for name in differing:
-                    row = wanted.get(name)
-                    resource = (row or confirmed[name]).resource(node)
-                    pending[resource.key] = resource if row else None
+        for node in self.unsure:
+            wanted, confirmed = self.wanted[node], self.confirmed[node]
+            differing = [name for name in {**wanted, **confirmed} if wanted.get(name) != confirmed.get(name)]
+            for name in differing:
+                row = wanted.get(name)
+                resource = (row or confirmed[name]).resource(node)
+                pending[resource.key] = resource if row else None
         why = "; ".join(f"node {node.node}: {why}" for node, why in sorted(self.broken.items()))
         return Observation(resources, complete=not self.broken, why=why, pending=pending)
 

@@ -75,9 +75,13 @@ class NodeObject:
         return int(self.body["metadata"]["generation"])
 
     def is_spec_of(self, body: Object) -> bool:
-        """Say whether an object still asks for what this one does: nobody but its agent has written it."""
+        """Say whether an object still asks for what this one does: nobody but its agent has written it.
+
+        Where a backup of etcd was played back, generations are given again, and to something else.
+        """
         metadata = body["metadata"]
-        return (metadata["uid"], metadata["generation"]) == (self.body["metadata"]["uid"], self.generation)
+        same = (metadata["uid"], metadata["generation"]) == (self.body["metadata"]["uid"], self.generation)
+        return same and body.get("spec") == self.body["spec"]
 
     def names(self, slices: Mapping[str, Piece]) -> Iterable[str]:
         """Return the slices that it needs."""

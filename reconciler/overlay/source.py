@@ -29,6 +29,8 @@ _TRIES: Final = 5
 _SHARE: Final = 0.5
 """Of the time that a reading may take, what new requests begin in: the last has a limit of its own."""
 _LONGEST_MESSAGE: Final = 4096
+_REST: Final = 1.0
+"""Seconds before a watch that ended at once is begun anew, as where a proxy lets no stream pass."""
 
 
 class KubernetesSource:
@@ -49,6 +51,8 @@ class KubernetesSource:
         """… as it was when the slice was read."""
         self._pieces: dict[str, Piece] = {}
         self._version = ""
+        self._expired = ""
+        """A version that the server does not keep: that of an object nobody has written for long is one."""
         self._watch: Watch | None = None
         self._over = Event()
         self._written: tuple[str, Object] = ("", {})
@@ -81,7 +85,10 @@ class KubernetesSource:
 
     def wait(self, seconds: float) -> bool:
         """Return True when the NodeOverlay was written, or when it is not known whether it was."""
-        version = self._version or "0"  # what is there is told first
+        version = self._version
+        if version in ("", self._expired):
+            version = "0"  # what is there is told first, and is no news where it was read
+        earliest = time.monotonic() + min(seconds, _REST)
         try:
             self._watch = self.kube.watch(NODES, self.namespace, version, max(1, ceil(seconds)), self.name)
             if self._over.is_set():
@@ -94,12 +101,13 @@ class KubernetesSource:
                     return True
                 self._compare(event.object)
         except Expired:
-            self._version = ""
+            self._version, self._expired = "", version
             return True
         finally:
             watch, self._watch = self._watch, None
             if watch is not None:
                 watch.close()
+        self._over.wait(max(0.0, earliest - time.monotonic()))
         return False
 
     def report(self, status: NodeStatus) -> None:

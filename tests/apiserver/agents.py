@@ -32,6 +32,8 @@ class Agents:
         self.applied: dict[str, list[Slice]] = {}
         """What each node applied, one after the other."""
         self.on_apply: Callable[[str, Slice], None] = lambda _node, _slice: None
+        self._looking = threading.Lock()
+        self._anew = threading.Event()
         self._sources: dict[str, KubernetesSource] = {}
         self._watch: Watch | None = None
         self._over = threading.Event()
@@ -45,22 +47,30 @@ class Agents:
         self._over.set()
         if self._watch is not None:
             self._watch.close()
-        self._thread.join(10)
+        self._thread.join(60)
         self.kube.close()
 
-    def kick(self) -> None:
-        """Let all nodes be looked at anew."""
+    def silence(self, *nodes: str) -> None:
+        """Let the agents of some nodes say nothing from now on."""
+        with self._looking:
+            self.silent |= set(nodes)
+
+    def hear(self) -> None:
+        """Let all agents speak again, and look at all nodes anew."""
+        self.silent.clear()
+        self._anew.set()
         if self._watch is not None:
             self._watch.close()
 
     def _run(self) -> None:
         while not self._over.is_set():
+            self._anew.clear()
             with suppress(DriverError):
                 listing = self.kube.list(NODES, self.namespace)
                 for body in listing.items:
                     self._look(body["metadata"]["name"])
                 self._watch = self.kube.watch(NODES, self.namespace, listing.version, 30)
-                if self._over.is_set():
+                if self._over.is_set() or self._anew.is_set():
                     self._watch.close()
                 for event in self._watch:
                     if event.type in ("ADDED", "MODIFIED"):
@@ -69,8 +79,11 @@ class Agents:
                         return
 
     def _look(self, node: str) -> None:
-        if node in self.silent:
-            return
+        with self._looking:
+            if node not in self.silent:
+                self._apply(node)
+
+    def _apply(self, node: str) -> None:
         source = self._sources.setdefault(node, KubernetesSource(self.kube, self.namespace, node, 0.0))
         with suppress(DriverError):
             found = source.read()

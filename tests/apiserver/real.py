@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from reconciler.kube import connect
 from tests.apiserver.server import CRDS, kubeconfig
+from tests.ports import free_port
 
 APISERVER = os.environ.get("INTENTC_KUBE_APISERVER") or shutil.which("kube-apiserver")
 ETCD = os.environ.get("INTENTC_ETCD") or shutil.which("etcd")
@@ -49,7 +49,7 @@ MARKS = [
 @contextmanager
 def running(folder: Path) -> Iterator[Path]:
     """Run etcd and kube-apiserver with our CRDs; give a kubeconfig of an administrator."""
-    client, peer, secure = _ports(3)
+    client, peer, secure = free_port(), free_port(), free_port()
     users = ["secret,admin,admin,system:masters", "nobody,nobody,nobody"]
     users += [
         f"{name},system:serviceaccount:intentc-system:intentc-{name},{name}"
@@ -115,7 +115,7 @@ def ask(config: Path, method: str, path: str, body: Any = None, **headers: str) 
     try:
         pool = kube.client.rest_client.pool_manager
         sent = {"Authorization": "Bearer secret", "Accept": "application/json", **headers}
-        answer = pool.request(method, f"{kube.host}{path}", json=body, headers=sent, timeout=10.0)
+        answer = pool.request(method, f"{kube.host}{path}", json=body, headers=sent, timeout=60.0)
         return answer.json() if "json" in answer.headers["Content-Type"] else answer.data.decode()
     finally:
         kube.close()
@@ -123,7 +123,7 @@ def ask(config: Path, method: str, path: str, body: Any = None, **headers: str) 
 
 def _prepare(folder: Path, address: str) -> Path:
     """Wait for the server, give it our namespace and our CRDs, and return the kubeconfig."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     ready: Any = None
     config = folder / "kubeconfig"
     while ready != "ok":
@@ -168,14 +168,4 @@ def _program(path: str | None, options: list[str], log: Path) -> Iterator[None]:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
-
-
-def _ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+            process.wait(60)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -23,6 +23,7 @@ from urllib.request import urlopen
 import pytest
 
 from intentc.cli import run
+from tests.agents import LIMIT, until
 from tests.remotes import Remote, template
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,12 @@ class Bench:
     def objects(self) -> dict[str, str]:
         return _texts(self.plane / "objects" / "vpp" / "node" / "edge" / "worker-1")
 
+    @property
+    def said(self) -> str:
+        """What the status file says; empty where there is none yet."""
+        path = self.folder / "status.json"
+        return path.read_text() if path.exists() else ""
+
     def status(self) -> dict[str, object]:
         found: dict[str, object] = json.loads((self.folder / "status.json").read_text())
         return found
@@ -129,32 +136,22 @@ def bench(tmp_path: Path, rendered: Path) -> Iterator[Bench]:
     for process in found.started:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=20)
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> float:
-    begun = time.monotonic()
-    while not holds():
-        assert time.monotonic() - begun < seconds, "it never came to be"
-        time.sleep(0.02)
-    return time.monotonic() - begun
+        process.communicate(timeout=LIMIT)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, object]]]:
     """Ask a process to end; return its exit code and its log."""
     process.send_signal(signal.SIGTERM)
-    _, words = process.communicate(timeout=10)
+    _, words = process.communicate(timeout=LIMIT)
     return process.returncode, [json.loads(row) for row in words.splitlines()]
 
 
 def test_from_start_to_end(bench: Bench) -> None:
     process = bench.start()
     until(lambda: bench.is_whole)
-    until(lambda: (bench.folder / "status.json").exists() and bench.status()["applied"])
-    begun = time.monotonic()
+    until(lambda: bench.said and bench.status()["applied"])
     code, log = ended(process)
     assert code == 0
-    assert time.monotonic() - begun < 5
     assert [row["event"] for row in log if "event" in row] == ["applied"]
     assert {row["level"] for row in log} == {"info"}
     assert log[-1]["message"] == "asked to stop; what was applied so far stays"
@@ -164,22 +161,24 @@ def test_from_start_to_end(bench: Bench) -> None:
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_kill_9_at_any_time_loses_nothing(bench: Bench, at: int) -> None:
     process = bench.start(dying=at)
-    process.wait(20)
+    process.wait(LIMIT)
     assert process.returncode == -signal.SIGKILL
     assert not bench.is_whole
     again = bench.start()
-    assert until(lambda: bench.is_whole) < 10, "the lease of the dead one is no obstacle"
-    assert ended(again)[0] == 0
+    until(lambda: bench.is_whole)
+    code, log = ended(again)
+    assert code == 0
+    assert "is changing target" not in str(log), "the lease of the dead one is no obstacle"
 
 
 def test_a_restart_of_the_data_plane(bench: Bench) -> None:
     bench.start()
     until(lambda: bench.is_whole)
     bench.boot("two")
-    assert until(lambda: bench.is_whole) < 4
+    until(lambda: bench.is_whole)
     bench.clear()
     (bench.plane / "instance").unlink()
-    until(lambda: "no VPP" in (bench.folder / "status.json").read_text())
+    until(lambda: "no VPP" in bench.said)
     bench.boot("three")
     until(lambda: bench.is_whole)
 
@@ -189,13 +188,12 @@ def test_the_tree_is_followed_and_may_be_away(bench: Bench) -> None:
     until(lambda: bench.is_whole)
     before = bench.objects()
     bench.tree.rename(bench.tree.with_name("aside"))
-    until(lambda: "there is no folder" in (bench.folder / "status.json").read_text())
+    until(lambda: "there is no folder" in bench.said)
     assert bench.objects() == before
     assert process.poll() is None
     bench.tree.with_name("aside").rename(bench.tree)
     steering = bench.tree / "vpp" / "node" / "edge" / "worker-1" / "steering.jsonl"
     steering.write_text("".join(steering.read_text().splitlines(keepends=True)[:-1]))
-    assert bench.objects() == before
     until(lambda: bench.is_whole)
 
 
@@ -204,13 +202,12 @@ def test_a_tree_that_lost_everything_empties_no_node(bench: Bench) -> None:
     until(lambda: bench.is_whole)
     before = bench.objects()
     shutil.rmtree(bench.tree / "vpp")
-    until(lambda: "there is nothing for node worker-1" in (bench.folder / "status.json").read_text())
+    until(lambda: "there is nothing for node worker-1" in bench.said)
     assert ended(process)[0] == 0
     assert bench.objects() == before
     (bench.folder / "status.json").unlink()
     again = bench.start()
-    until((bench.folder / "status.json").exists)
-    until(lambda: "there is nothing for node worker-1" in (bench.folder / "status.json").read_text())
+    until(lambda: "there is nothing for node worker-1" in bench.said)
     assert ended(again)[0] == 0
     assert bench.objects() == before
 
@@ -220,20 +217,36 @@ def test_intent_in_git_is_followed(bench: Bench, intent: Path) -> None:
     bench.start("--from", f"git+{remote.bare}", "--interval", "0.2")
     until(lambda: bench.is_whole)
     remote.commit(remote.routed("p1"))
-    until(lambda: remote.head in (bench.folder / "status.json").read_text())
+    until(lambda: remote.head in bench.said)
     until(lambda: bench.status()["revision"] == remote.head)
     assert not bench.is_whole, "the tree says what the first commit said"
 
 
 def test_once(bench: Bench) -> None:
     process = bench.start("--once")
-    assert process.wait(20) == 0
+    assert process.wait(LIMIT) == 0
     assert bench.is_whole
     (bench.plane / "instance").unlink()
-    assert bench.start("--once").wait(20) == 1
+    assert bench.start("--once").wait(LIMIT) == 1
     bench.boot("two")
-    assert bench.start("--once", "--from", str(bench.folder / "nowhere")).wait(20) == 1
+    assert bench.start("--once", "--from", str(bench.folder / "nowhere")).wait(LIMIT) == 1
     assert bench.objects() == {}
+
+
+def test_once_asks_the_remote_whatever_is_remembered(bench: Bench, intent: Path) -> None:
+    remote = Remote.made(bench.folder, intent)
+    words = ("--once", "--from", f"git+{remote.bare}", "--interval", "1000")
+    assert bench.start(*words).wait(LIMIT) == 0
+    remote.commit(remote.routed("p1"))
+    assert bench.start(*words).wait(LIMIT) == 0
+    assert bench.status()["revision"] == remote.head
+    good = remote.head
+    remote.commit({"intent/policy.yaml": "kind: [\n"})
+    assert bench.start(*words).wait(LIMIT) == 1, (
+        "the head is broken: the last good one stays, and that is told"
+    )
+    assert bench.status()["revision"] == good
+    assert "does not compile" in str(bench.status()["message"])
 
 
 def test_pages(bench: Bench) -> None:
@@ -244,7 +257,7 @@ def test_pages(bench: Bench) -> None:
 
     def get(path: str) -> tuple[int, str]:
         try:
-            with urlopen(f"http://{place}{path}", timeout=10) as answer:
+            with urlopen(f"http://{place}{path}", timeout=LIMIT) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -252,7 +265,7 @@ def test_pages(bench: Bench) -> None:
 
     until(lambda: get("/readyz")[0] == 200)
     assert get("/healthz")[0] == 200
-    assert 'intentc_agent_condition{type="Applied"} 1.0' in get("/metrics")[1]
+    until(lambda: 'intentc_agent_condition{type="Applied"} 1.0' in get("/metrics")[1])
     (bench.plane / "instance").unlink()
     until(lambda: get("/readyz")[0] == 503)
     assert get("/healthz")[0] == 200
@@ -267,16 +280,27 @@ def test_systemd_is_told(bench: Bench, tmp_path: Path) -> None:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(20)
+        listening.settimeout(LIMIT)
         thread = threading.Thread(target=listen, args=(listening,))
         thread.start()
         process = bench.start(NOTIFY_SOCKET=str(tmp_path / "notify"))
-        until(lambda: bench.is_whole)
+        until(lambda: bench.is_whole and b"WATCHDOG=1" in told)
         ended(process)
-        thread.join(20)
+        thread.join(LIMIT)
     assert told[0] == b"READY=1"
     assert set(told[1:-1]) == {b"WATCHDOG=1"}
     assert told[-1] == b"STOPPING=1"
+
+
+@pytest.mark.parametrize("command", ["agent --node w1 --from .", "run --remote ."])
+def test_a_state_folder_that_cannot_be_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run([*command.split(), "--state", str(tmp_path / "file" / "x"), "--once"]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot keep the state in {tmp_path / 'file' / 'x'}: Not a directory" in said
+    assert "say another --state" in said
 
 
 def test_two_agents_do_not_share_a_folder(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

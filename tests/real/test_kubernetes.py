@@ -24,7 +24,10 @@ from reconciler.overlay.wait import Patience
 from reconciler.plan import plan
 from renderers import RULES
 from renderers.resource import Key, Resource
+from tests.agents import until
 from tests.apiserver import real
+from tests.overlays import CALICO_BASE, CORE
+from tests.support import build
 
 pytestmark = real.MARKS
 
@@ -154,6 +157,36 @@ def test_a_node_overlay_stays_with_its_node(kube: Kube, space: str) -> None:
             kube.replace(NODES, space, {**made, "spec": {**made["spec"], field: "other"}})
 
 
+def test_agents_of_calico_vpp_may_read_the_passwords_of_their_neighbours_and_nothing_else() -> None:
+    """They list and watch a Secret by its name, as an informer does (their `secret_watcher.go`)."""
+    space = "calico-vpp-dataplane"
+    ask("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+    user = {"Impersonate-User": f"system:serviceaccount:{space}:calico-vpp-node-sa"}
+    secrets = f"/api/v1/namespaces/{space}/secrets"
+
+    def allowed(name: str) -> bool:
+        said = ask("GET", f"{secrets}?fieldSelector=metadata.name%3D{name}", **user)
+        return bool(said["kind"] == "SecretList")
+
+    assert not allowed("bgp")
+    found = {item.key.type: item.spec for item in build(*CALICO_BASE).resources(CORE)}
+    for kind in ("Role", "RoleBinding"):
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{space}/{kind.lower()}s"
+        said = ask("POST", path, found[kind])
+        assert said["kind"] == kind, said
+    until(lambda: allowed("bgp"))
+    asked = {"namespace": space, "verb": "watch", "resource": "secrets", "name": "bgp"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user["Impersonate-User"], "resourceAttributes": asked},
+    }
+    said = ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    assert said["status"]["allowed"], said
+    assert not allowed("other")
+    assert ask("GET", secrets, **user)["reason"] == "Forbidden"
+
+
 def config_of(folder: Path, token: str) -> Path:
     """Return the kubeconfig of another user."""
     config = json.loads(real.shared().read_text())
@@ -161,6 +194,18 @@ def config_of(folder: Path, token: str) -> Path:
     path = folder / f"{token}.kubeconfig"
     path.write_text(json.dumps(config))
     return path
+
+
+def may_read(config: Path, space: str) -> bool:
+    """Say whether a user may read the object of a node: rights count a moment after they were given."""
+    kube = connect(config)
+    try:
+        kube.get(NODES, space, "w0")
+    except PermanentError:
+        return False
+    finally:
+        kube.close()
+    return True
 
 
 def test_the_rights_that_are_shipped_are_those_that_are_needed(tmp_path: Path) -> None:
@@ -171,6 +216,8 @@ def test_the_rights_that_are_shipped_are_those_that_are_needed(tmp_path: Path) -
             if body["kind"] in ("Role", "RoleBinding"):
                 said = ask("POST", f"{roles}/{body['kind'].lower()}s", body)
                 assert said["kind"] == body["kind"], said
+    for token in ("controller", "agent"):
+        until(lambda token=token: may_read(config_of(tmp_path, token), space))  # type: ignore[misc]  # bound at once
     controller, agent = config_of(tmp_path, "controller"), config_of(tmp_path, "agent")
     driver = Overlay("nodes", lambda: connect(controller), space, ("east",), Patience(0.1, 0.1))
     lease = Lease("ann", 1.0, 1)

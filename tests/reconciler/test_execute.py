@@ -170,6 +170,25 @@ def test_a_disk_that_is_full_in_the_middle_stops_so_that_it_can_be_resumed(
     assert len(target.written) == len(changes.actions)
 
 
+def test_journals_that_fill_the_disk_make_room(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are records for people: a node whose data plane restarted must not stay empty because of them."""
+    for value in range(20):
+        target = Simulator("t")
+        assert not execute(planned(world(value), target), f"plan{value}", {"t": target}, applier).failed
+    write = os.write
+
+    def small(handle: int, content: bytes) -> int:
+        if len(list(applier.folder.iterdir())) > 15:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, content)
+
+    monkeypatch.setattr(os, "write", small)
+    target = Simulator("t")
+    assert not execute(planned(world(20), target), "plan20", {"t": target}, applier).failed
+    assert written(applier).plan == "plan20"
+    assert len(list(applier.folder.iterdir())) > 5, "the newest are kept"
+
+
 def test_whoever_is_taken_over_stops_there_and_goes_on_elsewhere(applier: Applier) -> None:
     east, west = Simulator("east"), Simulator("west")
     changes = planned(world(), east, west)

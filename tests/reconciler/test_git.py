@@ -188,6 +188,15 @@ def test_no_login_of_an_address_is_in_the_words_of_git(
     assert "canary" not in str(error.value)
 
 
+def test_what_git_says_in_several_lines_is_one_line(tmp_path: Path) -> None:
+    """A log has one line for each event."""
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(GitError) as error:
+        git(tmp_path, "fetch", "--quiet", str(tmp_path / "nowhere"), "main")
+    assert "\n" not in str(error.value)
+    assert "does not appear to be a git repository; fatal: Could not read" in str(error.value)
+
+
 def test_a_machine_without_git_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="git is not installed"):

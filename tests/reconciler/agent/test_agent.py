@@ -147,6 +147,7 @@ def test_a_crash_loop_is_braked(rig: Rig) -> None:
     for _ in range(6):
         rig.time += 1
         waits.append(rig.restart())
+        assert rig.agent.state.ready is bool(rig.held), "an empty data plane carries nothing"
         if not rig.held:
             assert rig.condition("Applied") == (False, "Braked")
             rig.later(waits[-1] - 0.01)
@@ -399,6 +400,14 @@ def test_a_problem_is_logged_once(rig: Rig) -> None:
         rig.see(SourceFailed("no route to host"))
     rows = [row for row in rig.logged() if row.get("condition") == "SourceReachable"]
     assert [(row["status"], row["level"]) for row in rows] == [(True, "info"), (False, "error")]
+
+
+def test_what_stays_while_a_plan_goes_from_phase_to_phase_is_no_error(rig: Rig) -> None:
+    rig.up()
+    rig.give(*resources(1, 2))
+    rig.give(*resources(1), keeps=True)
+    assert rig.condition("InSync") == (False, "Kept")
+    assert {row["level"] for row in rig.logged() if row.get("condition") == "InSync"} == {"info"}
 
 
 def by_bgp(rig: Rig, *numbers: int, revision: str = "one") -> None:

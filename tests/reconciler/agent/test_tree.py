@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
@@ -17,7 +18,7 @@ from reconciler.drivers.base import DriverError, PermanentError, TransientError
 from reconciler.drivers.directory import Directory
 from reconciler.plan import plan
 from renderers.resource import Key, Resource
-from tests.agents import NODE, listed, resource, resources
+from tests.agents import LIMIT, NODE, listed, resource, resources
 
 VIEW = Resource(Key("vpp", f"node/{NODE}", "exec", "w1.exec"), {"text": "comment\n"}, "Node/w1", view=True)
 OTHER = resource("table", "10 ipv4", {"id": 10}, where="node/edge/w2")
@@ -60,8 +61,10 @@ def test_a_change_is_noticed(root: Path) -> None:
     begun = time.monotonic()
     assert looking.wait(0.2) is False
     assert time.monotonic() - begun > 0.15
-    threading.Timer(0.1, lambda: written(root, *resources(1), OTHER)).start()
-    assert looking.wait(10) is True
+    writer = threading.Timer(0.1, lambda: written(root, *resources(1), OTHER))
+    writer.start()
+    assert looking.wait(LIMIT) is True
+    writer.join()
     assert listed(looking.read().resources) == listed(resources(1))
 
 
@@ -96,12 +99,12 @@ def test_a_tree_that_is_gone_is_a_source_that_is_gone(root: Path) -> None:
     looking = source(root)
     looking.read()
     root.rename(root.with_name("aside"))
-    assert looking.wait(10) is True
+    assert looking.wait(LIMIT) is True
     with pytest.raises(TransientError, match="there is no folder"):
         looking.read()
     assert looking.wait(0.1) is False
     root.with_name("aside").rename(root)
-    assert looking.wait(10) is True
+    assert looking.wait(LIMIT) is True
     assert looking.read().resources
 
 
@@ -155,14 +158,14 @@ def test_every_cut_of_a_file_is_seen_or_refused(root: Path, monkeypatch: pytest.
 
 
 def test_what_is_written_to_all_the_time_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.agent.tree._SETTLED", 0.01)
+    monkeypatch.setattr("reconciler.agent.tree._SETTLED", 0.0)
     looking = source(root)
     file = root / "vpp" / "node" / "edge" / "w1" / "policy.jsonl"
-    raw = file.read_bytes()
-    real = looking._seen  # noqa: SLF001 -- the moment to write at
+    real, times = looking._seen, itertools.count(1)  # noqa: SLF001 -- the moment to write at
 
     def seen() -> object:
-        file.write_bytes(raw)
+        at = next(times)
+        os.utime(file, (at, at))  # as writing it does, where times are not coarse
         return real()
 
     monkeypatch.setattr(DirectorySource, "_seen", lambda _: seen())
@@ -184,8 +187,8 @@ def test_a_closed_source_does_not_wait(root: Path) -> None:
     looking.read()
     threading.Timer(0.1, looking.close).start()
     begun = time.monotonic()
-    assert looking.wait(30) is False
-    assert time.monotonic() - begun < 5
+    assert looking.wait(2 * LIMIT) is False
+    assert time.monotonic() - begun < LIMIT
 
 
 def test_a_file_that_goes_while_it_is_read_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,23 +14,43 @@ import kubernetes
 import pytest
 
 from reconciler.apply import Result, apply
-from reconciler.drivers.base import Lease, PermanentError, TransientError
+from reconciler.drivers.base import Batch, Lease, PermanentError, TransientError
 from reconciler.drivers.overlay import Overlay
-from reconciler.kube import NODES, SLICES, Kube, Object, connect
+from reconciler.kube import NODES, SLICES, Kind, Kube, Object, Watch, connect
 from reconciler.overlay.encoding import Part, Piece
-from reconciler.overlay.objects import node_object, slice_object
+from reconciler.overlay.objects import node_object, read_node, slice_object
 from reconciler.overlay.rows import NodeId
 from reconciler.overlay.wait import Patience
 from reconciler.plan import Plan, plan, resume
 from reconciler.retry import Retry
 from renderers import RULES
 from renderers.resource import Key, Resource
+from tests.agents import LIMIT, until
 from tests.apiserver import server as stand_in
-from tests.apiserver.agents import Agents, overwrite
+from tests.apiserver.agents import Agents, overwrite, remove
 
 SPACE = "intentc-system"
 HASTY = Retry(attempts=2, wait=0.0)
-IMPATIENT = Patience(quiet=1.0, failing=0.3)
+PATIENT = Patience(quiet=LIMIT, failing=LIMIT)
+BRIEF = Patience(quiet=1.0, failing=0.3)
+
+
+class Knowing(Overlay):
+    """A driver that begins to wait when all have confirmed that ever will, where it is not patient."""
+
+    silent: frozenset[str] = frozenset()
+
+    def verify(self, batch: Batch) -> tuple[Key, ...]:
+        if self.patience is not PATIENT:
+            until(lambda: self._confirmed() >= self._names() - self.silent)
+        return super().verify(batch)
+
+    def _names(self) -> set[str]:
+        return {body["metadata"]["name"] for body in self.kube.list(NODES, SPACE).items}
+
+    def _confirmed(self) -> set[str]:
+        seen = map(read_node, self.kube.list(NODES, SPACE).items)
+        return {node.node.node for node in seen if node.is_confirmed}
 
 
 @dataclass
@@ -38,7 +58,7 @@ class Place:
     world: stand_in.World
     kube: Kube
     agents: Agents
-    driver: Overlay
+    driver: Knowing
 
     def plan(self, desired: Sequence[Resource]) -> Plan:
         return plan({"nodes": desired}, {"nodes": self.driver.observe()}, RULES)
@@ -47,7 +67,18 @@ class Place:
         return apply(self.plan(desired), {"nodes": self.driver}, retry=HASTY)
 
     def names(self, plural: str) -> list[str]:
-        return [name for kind, _, name in self.world.objects if kind.endswith(plural)]
+        return sorted(name for kind, _, name in list(self.world.objects) if kind.endswith(plural))
+
+    def silence(self, *nodes: str) -> None:
+        """Let the agents of some nodes say nothing, and wait for them no longer than it takes."""
+        self.agents.silence(*nodes)
+        self.driver.silent |= set(nodes)
+        self.driver.patience = BRIEF
+
+    def hear(self) -> None:
+        """Let all agents speak again."""
+        self.driver.silent, self.driver.patience = frozenset(), PATIENT
+        self.agents.hear()
 
 
 @pytest.fixture
@@ -56,7 +87,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         config = stand_in.kubeconfig(tmp_path, server)
         kube = connect(config)
         with Agents(connect(config), SPACE) as agents:
-            driver = Overlay("nodes", lambda: connect(config), SPACE, ("east",), IMPATIENT)
+            driver = Knowing("nodes", lambda: connect(config), SPACE, ("east",), PATIENT)
             yield Place(world, kube, agents, driver)
             driver.close()
         kube.close()
@@ -123,6 +154,46 @@ def test_of_nodes_that_hold_nothing_any_more_no_slices_remain(place: Place) -> N
     assert (place.names("nodeoverlays"), place.names("overlayslices")) == ([], [])
 
 
+def test_the_object_of_an_empty_node_goes_with_the_next_change_where_it_could_not_go_at_once(
+    place: Place,
+) -> None:
+    """The controller was killed right before, or the API server went away."""
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+
+    def no_deletion(method: str, path: str) -> stand_in.Refused | None:
+        lost = method == "DELETE" and "/nodeoverlays/" in path
+        return stand_in.Refused(503, "ServiceUnavailable", "not now") if lost else None
+
+    place.world.faults.append(no_deletion)
+    assert place.apply(mesh("w1", "w2")).failed == ()
+    assert place.names("nodeoverlays") == ["w1", "w2", "w3"]
+    place.world.faults.clear()
+    assert place.plan(mesh("w1", "w2")).actions == ()
+    assert place.apply([sid("w1"), sid("w2")]).failed == ()
+    assert place.names("nodeoverlays") == ["w1", "w2"]
+
+
+def test_what_a_node_keeps_goes_when_nobody_may_use_it_any_more(place: Place) -> None:
+    """It may be a SID that another node still sends to, because it could not do what it was asked for."""
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+    place.silence("w3")
+    remade = mesh("w1", "w2", "w3")
+    policy, _ = way("w3", "w2")
+    other = replace(policy, spec={**policy.spec, "n": 2})
+    changed = [other if item.key == policy.key else item for item in remade]
+    assert remove(place.kube, SPACE, "w2")
+    assert {outcome.action.key.scope for outcome in place.apply(remade).failed} == set()
+    place.silence("w2")
+    assert overwrite(place.kube, SPACE, "w2", lambda body: {"status": {**body["status"], "kept": 2}})
+    leftovers = Key("vpp", "node/east/w2", "leftovers", "all")
+    found = {outcome.action.key: outcome for outcome in place.apply(changed).outcomes}
+    assert found[policy.key].status == "failed"
+    assert found[leftovers].status == "failed"
+    assert "may still be used by w3" in found[leftovers].message
+    place.hear()
+    assert place.apply(changed).failed == ()
+
+
 def test_a_sid_exists_before_anybody_steers_to_it(place: Place) -> None:
     seen: list[tuple[str, set[Key]]] = []
     place.agents.on_apply = lambda node, found: seen.append((node, {item.key for item in found.resources}))
@@ -137,7 +208,7 @@ def test_a_sid_exists_before_anybody_steers_to_it(place: Place) -> None:
 
 
 def test_where_an_agent_is_silent_nobody_is_steered_to_it(place: Place) -> None:
-    place.agents.silent.add("w3")
+    place.silence("w3")
     result = place.apply(mesh("w1", "w2", "w3"))
     outcome = {each.action.key: each for each in result.outcomes}
     assert outcome[sid("w3").key].status == "failed"
@@ -155,26 +226,24 @@ def test_where_an_agent_is_silent_nobody_is_steered_to_it(place: Place) -> None:
 
 
 def test_what_was_not_confirmed_is_still_to_be_done_and_is_resumed(place: Place) -> None:
-    place.agents.silent.add("w3")
+    place.silence("w3")
     approved = place.plan(mesh("w1", "w2", "w3"))
     apply(approved, {"nodes": place.driver}, retry=HASTY)
     left, moved = resume(approved, {"nodes": place.driver.observe()})
     assert moved == ()
     assert sid("w3").key in {action.key for action in left.actions}
-    place.agents.silent.clear()
-    place.agents.kick()
+    place.hear()
     assert apply(left, {"nodes": place.driver}, retry=HASTY).failed == ()
     assert place.plan(mesh("w1", "w2", "w3")).actions == ()
 
 
 def test_what_was_asked_for_and_is_not_wanted_any_more_is_taken_back(place: Place) -> None:
     assert place.apply(mesh("w1", "w2")).failed == ()
-    place.agents.silent.add("w3")
+    place.silence("w3")
     place.apply(mesh("w1", "w2", "w3"))
-    place.agents.silent.clear()
     back = place.plan(mesh("w1", "w2"))
     assert {(action.operation, action.key) for action in back.actions} >= {("delete", sid("w3").key)}
-    place.agents.kick()
+    place.hear()
     assert apply(back, {"nodes": place.driver}, retry=HASTY).failed == ()
     assert place.names("nodeoverlays") == ["w1", "w2"]
 
@@ -182,7 +251,7 @@ def test_what_was_asked_for_and_is_not_wanted_any_more_is_taken_back(place: Plac
 def test_a_change_that_was_never_confirmed_is_asked_again_where_it_shall_be_as_before(place: Place) -> None:
     first, second = mesh("w1"), [replace(sid("w1"), spec={"table": 7})]
     assert place.apply(first).failed == ()
-    place.agents.silent.add("w1")
+    place.silence("w1")
     assert place.apply(second).failed
     (action,) = place.plan(first).actions
     assert (action.operation, action.reason) == (
@@ -191,8 +260,7 @@ def test_a_change_that_was_never_confirmed_is_asked_again_where_it_shall_be_as_b
     )
     assert place.apply(first).failed  # it may have been changed meanwhile, so this is not known to be done
     assert [action.key for action in place.plan(first).actions] == [sid("w1").key]
-    place.agents.silent.clear()
-    place.agents.kick()
+    place.hear()
     until(lambda: place.plan(first).actions == ())
 
 
@@ -200,7 +268,7 @@ def test_what_was_asked_for_in_between_is_not_forgotten(place: Place) -> None:
     """The agent may have done it before it fell silent: what it may still need has to stay."""
     first = mesh("w1", "w2")
     assert place.apply(first).failed == ()
-    place.agents.silent.add("w1")
+    place.silence("w1")
     policy, _ = way("w1", "w3")
     assert place.apply([*first, sid("w3"), policy]).failed
     other = [replace(item, spec={"table": 7}) if item == sid("w1") else item for item in first]
@@ -214,21 +282,15 @@ def test_what_was_asked_for_in_between_is_not_forgotten(place: Place) -> None:
         for name in part.get("shared", ())
     }
     assert set(place.names("overlayslices")) == named
-    place.agents.silent.clear()
-    place.agents.kick()
+    place.hear()
     assert place.apply(other).failed == ()
     assert place.plan(other).actions == ()
     assert place.names("nodeoverlays") == ["w1", "w2"]
 
 
-def until(holds: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
 def test_a_node_that_fails_is_named_with_its_reason(place: Place) -> None:
+    place.driver.patience = Patience(quiet=LIMIT, failing=0.3)
+    place.driver.silent = frozenset(("w2",))
     place.agents.failing["w2"] = "VPP refused localsid fc00:2::4: no such table"
     result = place.apply(mesh("w1", "w2"))
     outcome = {each.action.key: each for each in result.outcomes}
@@ -239,18 +301,17 @@ def test_a_node_that_fails_is_named_with_its_reason(place: Place) -> None:
 
 def test_a_node_that_fails_again_and_again_does_not_keep_others_from_being_given_up(place: Place) -> None:
     place.agents.failing["w1"] = "first"
+    place.silence("w1", "w2")
     place.driver.patience = Patience(quiet=3.0, failing=0.3)
-    place.agents.silent.add("w2")
     over = threading.Event()
-
     count = itertools.count()
 
     def said(body: Object) -> Object:
         return {"status": {**body.get("status", {}), "message": f"failed {next(count)} times"}}
 
     def complain() -> None:
-        kube = connect_again(place.kube)
-        while not over.wait(0.1):
+        kube, end = connect_again(place.kube), time.monotonic() + LIMIT
+        while not over.wait(0.1) and time.monotonic() < end:
             with suppress(TransientError):
                 overwrite(kube, SPACE, "w1", said)
         kube.close()
@@ -261,7 +322,7 @@ def test_a_node_that_fails_again_and_again_does_not_keep_others_from_being_given
         asked = len(place.world.requests)
         begun = time.monotonic()
         assert len(place.apply([sid("w1"), sid("w2")]).failed) == 2
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < LIMIT
         watches = [path for _, path in place.world.requests[asked:] if "watch=1" in path]
         assert len(watches) < 20
     finally:
@@ -269,15 +330,42 @@ def test_a_node_that_fails_again_and_again_does_not_keep_others_from_being_given
         thread.join()
 
 
-def test_a_silent_node_is_waited_for_more_briefly_the_second_time(place: Place) -> None:
-    place.agents.silent.add("w1")
+class Clock:
+    """Seconds as the driver spends them; watching takes one of them in truth, whatever it is asked for."""
+
+    def __init__(self, kube: Kube) -> None:
+        self.kube = kube
+        self.now = 0.0
+        self.watch = Kube.watch
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def watched(
+        self, kube: Kube, kind: Kind, space: str, version: str, seconds: int, name: str = ""
+    ) -> Watch:
+        if kube is self.kube:
+            self.sleep(seconds)
+            seconds = 1
+        return self.watch(kube, kind, space, version, seconds, name)
+
+
+def test_a_silent_node_is_waited_for_more_briefly_the_second_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(place.driver.kube)
+    monkeypatch.setattr("reconciler.overlay.wait.time", clock)
+    monkeypatch.setattr(Kube, "watch", lambda *words: clock.watched(*words))  # noqa: PLW0108 -- a method
+    place.silence("w1")
     place.driver.patience = Patience(quiet=2.5, failing=0.3)
-    spent = []
+    ends = []
     for wanted in (mesh("w1"), [replace(sid("w1"), spec={"table": 9})]):
-        begun = time.monotonic()
         assert place.apply(wanted).failed
-        spent.append(time.monotonic() - begun)
-    assert spent[0] >= 2.5 > spent[1] >= 0.3
+        ends.append(clock.now)
+    assert ends == [3.0, 4.0], "a watch takes whole seconds"
 
 
 def test_who_comes_late_writes_nothing_over_what_came_between(place: Place) -> None:
@@ -291,7 +379,7 @@ def test_who_comes_late_writes_nothing_over_what_came_between(place: Place) -> N
 
 def test_a_report_between_staging_and_writing_is_no_conflict(place: Place) -> None:
     assert place.apply([sid("w1")]).failed == ()
-    place.agents.silent.add("w1")
+    place.agents.silence("w1")
     reports = iter((1, 2))
 
     def report(method: str, path: str) -> None:
@@ -310,8 +398,25 @@ def test_a_report_between_staging_and_writing_is_no_conflict(place: Place) -> No
     assert (body["spec"]["rows"][0]["spec"], body["status"]["drift"]) == ({"table": 2}, 2)
 
 
+def test_a_report_before_a_node_is_removed_does_not_keep_it(place: Place) -> None:
+    assert place.apply([sid("w1")]).failed == ()
+    reports = iter((1, 2))
+
+    def report(method: str, path: str) -> None:
+        if method == "DELETE" and path.endswith("/nodeoverlays/w1") and (drift := next(reports, 0)):
+            world = place.world
+            with world.changed:
+                kind = (f"{NODES.group}/{NODES.version}/{NODES.plural}", SPACE)
+                body = world.get(kind, "w1")
+                world.replace(kind, "w1", {**body, "status": {**body["status"], "drift": drift}}, status=True)
+
+    place.world.faults.append(report)
+    assert place.apply(()).failed == ()
+    assert place.names("nodeoverlays") == []
+
+
 def test_nodes_of_other_clusters_are_left_alone(place: Place) -> None:
-    other = Overlay("other", lambda: connect_again(place.kube), SPACE, ("west",), IMPATIENT)
+    other = Overlay("other", lambda: connect_again(place.kube), SPACE, ("west",), PATIENT)
     theirs = replace(sid("w9"), key=sid("w9").key._replace(scope="node/west/w9"))
     assert apply(plan({"nodes": [theirs]}, {"nodes": other.observe()}, RULES), {"nodes": other}).failed == ()
     assert dict(place.driver.observe().resources) == {}

@@ -197,6 +197,24 @@ def test_a_node_of_many_groups_names_few_slices() -> None:
     assert read(encoded) == {node: sorted(map(everything, items)) for node, items in held.items()}
 
 
+@pytest.mark.parametrize("size", [2, 5, 30, 70])
+def test_small_sets_of_nodes_are_only_found_faster(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies whose headends differ by a few nodes, around the size up to which they are looked up."""
+    chance = random.Random(size)  # noqa: S311 -- the same policies each time
+    names = [f"n{at}" for at in range(100)]
+    alike = [set(chance.sample(names, size)) for _ in range(4)]
+    held: dict[NodeId, list[Resource]] = {NodeId("big", name): [] for name in names}
+    for at in range(200):
+        changed = set(chance.sample(names, chance.randint(0, max(3, size // 6))))
+        for name in chance.choice(alike) ^ changed:
+            key = Key("vpp", f"node/big/{name}", "policy", f"cafe::{at:x}")
+            held[NodeId("big", name)].append(Resource(key, {"pad": "x" * 200}))
+    looked_up = written(held)
+    monkeypatch.setattr(encoding, "_FEW", 0)
+    assert written(held) == looked_up
+    assert any(one.besides for piece in looked_up.slices.values() for one in piece.sets)
+
+
 def test_a_row_knows_the_digest_of_its_object_at_each_node() -> None:
     for node, held in mesh(3).items():
         assert digest_of(node, map(row_of, held)) == slice_digest(held)
