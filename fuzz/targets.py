@@ -81,7 +81,7 @@ def plan(data: bytes) -> None:
     except ValueError as refusal:
         check(str(refusal).isprintable() and str(refusal), "a refusal has words")
         return
-    check(bound.text(found) == raw, "a plan is its own text")
+    check("".join(bound.write(bound.as_json(found))) == raw, "a plan is its own text")
 
 
 def record(data: bytes) -> None:

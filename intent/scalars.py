@@ -370,7 +370,6 @@ Asn = Annotated[int, _whole(1, 4294967294, "AS number")]
 VlanId = Annotated[int, _whole(1, 4094, "VLAN id")]
 # EVPN fabrics refuse VNIs below 4096.
 Vni = Annotated[int, _whole(4096, 16777214, "VNI")]
-TableId = Annotated[int, _whole(1, 4294967294, "routing table id")]
 # 1280 is the least that IPv6 allows.
 Mtu = Annotated[int, _whole(1280, 9216, "MTU", "bytes of IP packet")]
 Metric = Annotated[int, _whole(1, 16777214, "metric")]
@@ -385,7 +384,6 @@ Mbps = Annotated[int, _whole(0, 400000, "rate", "Mbit/s, 0 for no limit")]
 
 VlanRanges = Annotated[Ranges, *_ranges(1, 4094, "range of VLAN ids, or a list of ranges")]
 VniRanges = Annotated[Ranges, *_ranges(4096, 16777214, "range of VNIs, or a list of ranges")]
-AsnRanges = Annotated[Ranges, *_ranges(1, 4294967294, "range of AS numbers, or a list of ranges")]
 TableRanges = Annotated[Ranges, *_ranges(1, 4294967294, "range of numbers, or a list of ranges")]
 VfRange = Annotated[Ranges, *_ranges(0, 255, "range of VF indexes")]
 

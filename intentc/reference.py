@@ -134,8 +134,11 @@ def _row(kind: str) -> str:
 
 
 def _about(kind: str) -> str:
-    """Return what the module of a kind says of it."""
-    said = (sys.modules[KINDS[kind].__module__].__doc__ or "").strip()
+    """Return what the module of a kind says of it; a kind that serves another one there says it itself."""
+    module = KINDS[kind].__module__
+    if any(kind.startswith(other) and KINDS[other].__module__ == module for other in KINDS.keys() - {kind}):
+        return (KINDS[kind].__doc__ or "").strip()
+    said = (sys.modules[module].__doc__ or "").strip()
     text = said.partition(": ")[2]
     return text[:1].upper() + text[1:]
 

@@ -19,12 +19,14 @@ from compiler.elements.overlay import (
 )
 from compiler.graph import Element, Scope
 from renderers.manifest import MANAGED_BY, OWNER
-from renderers.origins import only, renamed
+from renderers.origins import renamed
 from renderers.resource import Key, Resource
 
 FAMILY: Final = "kubernetes"
 NAMESPACE: Final = "calico-vpp-dataplane"
 API: Final = "crd.projectcalico.org/v1"
+PASSWORDS: Final = "calico-vpp-bgp-passwords"
+"""Role, and its binding, that lets agents read passwords of neighbours."""
 
 SHARED: Final = frozenset(
     {
@@ -46,6 +48,9 @@ Fields = Mapping[str, tuple[str, ...]]
 
 NEEDS: Final[Mapping[tuple[str, str], tuple[tuple[str, str], ...]]] = {
     (FAMILY, "ClusterRoleBinding"): ((FAMILY, "ClusterRole"),),
+    (FAMILY, "RoleBinding"): ((FAMILY, "Role"),),
+    # Without the right to its password an agent opens no session.
+    (FAMILY, "BGPPeer"): ((FAMILY, "RoleBinding"),),
     # Agents panic over a configuration whose pools do not exist.
     (FAMILY, "ConfigMap"): ((FAMILY, "IPPool"),),
 }
@@ -67,11 +72,13 @@ def render(scope: Scope, elements: tuple[Element, ...]) -> Iterator[Resource]:
                 yield resource
             case CalicoOverlay():
                 yield _config(where, element, tuple(pools))
-                yield from _role(where, element)
+                yield from _reservations(where, element)
             case BgpConfiguration():
                 spec: dict[str, Any] = {"asNumber": element.asn, "nodeToNodeMeshEnabled": element.node_mesh}
                 fields = {"asn": ("spec.asNumber",), "node_mesh": ("spec.nodeToNodeMeshEnabled",)}
                 yield _object(where, (API, "BGPConfiguration", "default"), spec, element, fields)
+                if element.secrets:
+                    yield from _passwords(where, element)
             case BgpPeering():
                 yield _peer(where, element)
             case MtuSetting():
@@ -95,13 +102,18 @@ def _metadata(kind: str, name: str, namespace: str = "") -> dict[str, Any]:
 
 
 def _object(
-    where: str, what: tuple[str, str, str], spec: dict[str, Any], element: Element, fields: Fields
+    where: str,
+    what: tuple[str, str, str],
+    spec: dict[str, Any],
+    element: Element,
+    fields: Fields,
+    needs: tuple[Key, ...] = (),
 ) -> Resource:
     """Return an object of the cluster as a whole; `what` is its API, kind and name."""
     api, kind, name = what
     body = {"apiVersion": api, "kind": kind, "metadata": _metadata(kind, name), "spec": spec}
     return Resource(
-        Key(FAMILY, where, kind, name), body, element.subject, (), renamed(element.origins, fields)
+        Key(FAMILY, where, kind, name), body, element.subject, needs, renamed(element.origins, fields)
     )
 
 
@@ -119,6 +131,8 @@ def _pool(where: str, element: CalicoPool) -> Resource:
         spec["allowedUses"] = ["Tunnel"]
     else:
         spec["natOutgoing"] = element.nat_outgoing
+    if element.disabled:
+        spec["disabled"] = True
     fields = {
         "cidr": ("spec.cidr",),
         "block_size": ("spec.blockSize",),
@@ -129,10 +143,10 @@ def _pool(where: str, element: CalicoPool) -> Resource:
 
 def _config(where: str, element: CalicoOverlay, pools: tuple[Key, ...]) -> Resource:
     data = {
-        "CALICOVPP_FEATURE_GATES": {"srv6Enabled": True},
+        "CALICOVPP_FEATURE_GATES": {**element.feature_gates, "srv6Enabled": True},
         "CALICOVPP_SRV6": {"localsidPool": element.localsids, "policyPool": element.policies},
-        "CALICOVPP_DEBUG": {"gsoEnabled": False},
-        "CALICOVPP_INTERFACES": {"uplinkInterfaces": [{"interfaceName": element.interface}]},
+        "CALICOVPP_DEBUG": {**element.debug, "gsoEnabled": False},
+        "CALICOVPP_INTERFACES": element.interfaces,
     }
     texts = {name: json.dumps(value) for name, value in data.items()}
     if element.service_prefixes:
@@ -140,7 +154,9 @@ def _config(where: str, element: CalicoOverlay, pools: tuple[Key, ...]) -> Resou
     fields = {
         "localsids": ("data.CALICOVPP_SRV6",),
         "policies": ("data.CALICOVPP_SRV6",),
-        "interface": ("data.CALICOVPP_INTERFACES",),
+        "feature_gates": ("data.CALICOVPP_FEATURE_GATES",),
+        "debug": ("data.CALICOVPP_DEBUG",),
+        "interfaces": ("data.CALICOVPP_INTERFACES",),
         "service_prefixes": ("data.SERVICE_PREFIX",),
     }
     return _config_map(where, "calico-vpp-config", texts, element, fields, pools)
@@ -164,34 +180,48 @@ def _config_map(
     return Resource(key, body, element.subject, needs, renamed(element.origins, fields))
 
 
-def _role(where: str, element: CalicoOverlay) -> Iterator[Resource]:
+def _reservations(where: str, element: CalicoOverlay) -> Iterator[Resource]:
     """Yield the rights that Calico's IPAM needs inside the agent, and that its manifest does not give."""
-    name = "calico-vpp-ipreservations"
-    group = "rbac.authorization.k8s.io"
+    rights = {"ipreservations": ["get", "list", "watch"], "ipamconfigs": ["get", "create"]}
     rules = [
-        {
-            "apiGroups": ["crd.projectcalico.org"],
-            "resources": ["ipreservations"],
-            "verbs": ["get", "list", "watch"],
-        }
+        {"apiGroups": ["crd.projectcalico.org"], "resources": [resource], "verbs": verbs}
+        for resource, verbs in rights.items()
     ]
-    role = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRole",
-        "metadata": _metadata("ClusterRole", name),
-        "rules": rules,
+    yield from _right(where, "Cluster", "calico-vpp-ipreservations", rules, (element, ("",)))
+
+
+def _passwords(where: str, element: BgpConfiguration) -> Iterator[Resource]:
+    """Yield the right to the Secrets with passwords of neighbours, which their manifest does not give."""
+    rule = {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "resourceNames": list(element.secrets),
+        "verbs": ["get", "list", "watch"],
     }
-    origins = only(element.origins, ("",))
-    key = Key(FAMILY, where, "ClusterRole", name)
-    yield Resource(key, role, element.subject, (), origins)
-    binding = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": _metadata("ClusterRoleBinding", name),
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": "calico-vpp-node-sa", "namespace": NAMESPACE}],
-    }
-    yield Resource(Key(FAMILY, where, "ClusterRoleBinding", name), binding, element.subject, (key,), origins)
+    yield from _right(where, "", PASSWORDS, [rule], (element, ("", "secrets")))
+
+
+def _right(
+    where: str, reach: str, name: str, rules: list[dict[str, Any]], why: tuple[Element, tuple[str, ...]]
+) -> Iterator[Resource]:
+    """Yield a role and its binding to the agents, in their namespace or (`Cluster`) everywhere."""
+    group, namespace = "rbac.authorization.k8s.io", "" if reach else NAMESPACE
+    element, told = why
+    place = f"{namespace}/{name}" if namespace else name
+    kinds = (f"{reach}Role", f"{reach}RoleBinding")
+    role, binding = (Key(FAMILY, where, kind, place) for kind in kinds)
+    bodies: tuple[dict[str, Any], ...] = (
+        {"rules": rules},
+        {
+            "roleRef": {"apiGroup": group, "kind": kinds[0], "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": "calico-vpp-node-sa", "namespace": NAMESPACE}],
+        },
+    )
+    origins = renamed(element.origins, dict.fromkeys(told, ("",)))
+    for key, body, needs in ((role, bodies[0], ()), (binding, bodies[1], (role,))):
+        metadata = _metadata(key.type, name, namespace)
+        spec = {"apiVersion": f"{group}/v1", "kind": key.type, "metadata": metadata, **body}
+        yield Resource(key, spec, element.subject, needs, origins)
 
 
 def _peer(where: str, element: BgpPeering) -> Resource:
@@ -210,7 +240,9 @@ def _peer(where: str, element: BgpPeering) -> Resource:
         "selector": ("spec.nodeSelector",),
         "secret": ("spec.password",),
     }
-    return _object(where, (API, "BGPPeer", element.name), spec, element, fields)
+    right = Key(FAMILY, where, "RoleBinding", f"{NAMESPACE}/{PASSWORDS}")
+    needs = (right,) if element.secret else ()
+    return _object(where, (API, "BGPPeer", element.name), spec, element, fields, needs)
 
 
 def _node_config(where: str, element: CalicoNodeConfig) -> Resource:

@@ -54,6 +54,29 @@ spec:
     - {node: w1, address: "fd11::1", dt4: "fcff:0:0:1::4", dt6: "fcff:0:0:1::6"}
     - {node: w2, address: "fd11::2", dt4: "fcff:0:0:2::4", dt6: "fcff:0:0:2::6"}
 """
+FAR_CALICO = (
+    CALICO.replace("core", "far")
+    .replace("10.80.", "10.81.")
+    .replace("fd80:", "fd81:")
+    .replace("10.96.", "10.97.")
+    .replace("fd97:", "fd98:")
+    .replace("cafe:2", "cafe:4")
+    .replace("nodes: {names: [w1]}", "nodes: {all: true}")
+)
+SETTINGS = """  calicoVpp:
+    featureGates: {memifEnabled: false, prometheusEnabled: true}
+    debug: {servicesEnabled: false, fetchV6LLntries: 9}
+    interfaces:
+      {
+        "maxPodIfSpec": {"rx": 10, "tx": 10, "rxqsz": 1024, "txqsz": 1024},
+        "defaultPodIfSpec": {"rx": 1, "tx": 1, "isl3": true},
+        "uplinkInterfaces": [
+          {"interfaceName": "eth1", "vppDriver": "af_packet", "mtu": 9000, "rxMode": "adaptive"},
+          {"interfaceName": "eth2", "vppDriver": "virtio", "physicalNetworkName": "blue"}
+        ]
+      }
+"""
+"""What else agents of Calico-VPP are told, as it stands in their ConfigMap; with all uplinks."""
 VIA_BOTH = """
     - name: both
       preference: 200
@@ -112,7 +135,8 @@ spec:
 
 def calico_node(number: int) -> str:
     """Return a worker of the Calico cluster, with its localsid pool pinned."""
-    return node(number, "core", f'  pins: {{localsids: "fcff:0:0:{number}::/64"}}\n')
+    ipv4 = f"10.11.{number // 250}.{number % 250 + 1}"
+    return node(number, "core", f'  ipv4: {ipv4}\n  pins: {{localsids: "fcff:0:0:{number}::/64"}}\n')
 
 
 def policy(paths: str = VIA_BOTH, name: str = "te", color: str = "100", **fields: str) -> str:

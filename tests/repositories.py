@@ -53,6 +53,7 @@ MESHED: Final = overlays.CLUSTER.replace('"cafe:1::/112"', '"cafe:1::/112", mesh
 REFLECTED: Final = overlays.CLUSTER.replace(
     "controlPlane: kubernetes", 'controlPlane: bgp\n  bgp: {injector: "fd22::ffff", injection: reflected}'
 )
+JOINED: Final = ("srv6: {", "srv6: {mesh: all, ")
 AGENT: Final = """kind: Cluster
 metadata: {name: core}
 spec:
@@ -182,6 +183,13 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
         ),
     ),
     "calico": (*overlays.CALICO_BASE, overlays.policy()),
+    "calico mesh": (
+        overlays.UNDERLAY,
+        overlays.calico_node(1),
+        overlays.calico_node(3).replace("core", "far"),
+        overlays.CALICO.replace("  uplinkInterface: eth1\n", overlays.SETTINGS).replace(*JOINED),
+        overlays.FAR_CALICO.replace(*JOINED),
+    ),
     "announced": (
         overlays.UNDERLAY,
         *(overlays.node(number, more=f"  ipv4: 192.0.2.{number}\n") for number in (1, 2, 3)),

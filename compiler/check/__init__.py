@@ -16,13 +16,14 @@ from compiler.check.address_space import (
     check_steered,
 )
 from compiler.check.addresses import check_addresses, check_blocks, check_ipam
-from compiler.check.announcements import check_announcements, check_functions
+from compiler.check.announcements import check_announcements, check_functions, check_hearers
 from compiler.check.assertions import check_assertions
 from compiler.check.border import check_exits
 from compiler.check.calico_pools import check_calico_pools
 from compiler.check.effects import check_effects
 from compiler.check.fabric import check_bonds, check_cables, check_fabric_attachments, check_pod_ports
 from compiler.check.fabric_mtu import check_mtu
+from compiler.check.names import check_names
 from compiler.check.overlaps import check_overlaps, check_pod_space
 from compiler.check.overlay import check_clusters, check_meshes
 from compiler.check.paths import check_policies
@@ -60,6 +61,7 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
     check_capacity,  # VFs against the pods that are expected
     check_addresses,  # ranges, reserved addresses and routes inside their subnets
     check_ipam,  # no address handed out twice, enough for the expected pods
+    check_names,  # no two documents make an object of the same name
     check_overlaps,  # subnets apart wherever routes meet
     check_pod_space,  # networks apart from the space of pods and services
     check_fabric_attachments,  # fixed ports exist and carry each network once
@@ -75,6 +77,7 @@ CHECKS: Final[tuple[Callable[[Resolved, Report], None], ...]] = (
 )
 CHECKS_WITH_IDS: Final[tuple[Callable[[Allocated, Report], None], ...]] = (
     check_leases,  # facts and steered prefixes against what was leased
+    check_hearers,  # Calico-VPP survives what its GoBGP announces to others
     check_functions,  # service SIDs have a place in the distinguishers of BGP
     check_pins,  # pinned VLANs and VNIs lie in the pools of their fabrics
     check_first_vlan,  # Apstra keeps VLAN 1 for itself

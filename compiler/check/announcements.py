@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Final
 
 from compiler.allocated import Allocated
+from compiler.check.calico_paths import FIRST_SEVERAL_LISTS, keeps_lists_apart
 from compiler.derived.announcements import (
     FAMILY_COLORS,
     FIRST_FUNCTION,
@@ -17,9 +19,12 @@ from compiler.derived.announcements import (
 )
 from compiler.derived.overlay import announces, chosen, owns_sids
 from compiler.derived.policy import active
-from compiler.derived.tunnels import claims
+from compiler.derived.tunnels import claims, tunnels
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report
+
+MOST_HEARD: Final = 16
+"""SIDs of all lists of an announcement together that agents of Calico-VPP 3.32 have room for."""
 
 
 def check_announcements(resolved: Resolved, report: Report) -> None:
@@ -35,6 +40,8 @@ def check_announcements(resolved: Resolved, report: Report) -> None:
             )
         if cluster.spec.bgp.injection == "reflected":
             _reflected(cluster, resolved, report)
+        elif not owns_sids(cluster):
+            _identified(cluster, resolved, report)
         if not owns_sids(cluster) and cluster.spec.bgp.injector and cluster.spec.bgp.peers:
             _sessions(cluster, resolved, report)
     _sizes(resolved, report)
@@ -69,6 +76,21 @@ def _reflected(cluster: Cluster, resolved: Resolved, report: Report) -> None:
             cluster.intent.span("spec", "bgp", "injection"),
             f"the route targets of {heads} headends do not fit into a BGP message of {LARGEST_MESSAGE} bytes",
             "announce over direct sessions (injection: direct)",
+        )
+
+
+def _identified(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """An agent of Calico-VPP without an IPv4 address has 0.0.0.0 as BGP identifier, which peers refuse."""
+    bare = [name for name in cluster.servers if resolved.servers[name].ipv4 is None]
+    if bare:
+        more = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
+        report.warning(
+            "IC2670",
+            resolved.servers[bare[0]].intent.span("metadata", "name"),
+            f"node {bare[0]!r}{more} of cluster {cluster.name!r} says no IPv4 address: agents of Calico-VPP "
+            "make their BGP identifier of it, and without one no session opens and no tunnel comes up",
+            "give the node any IPv4 address that is its own, and say it in spec.ipv4",
+            [Related(cluster.intent.span("spec", "controlPlane"), "the overlay comes by BGP")],
         )
 
 
@@ -182,6 +204,39 @@ def _marks(resolved: Resolved, report: Report) -> None:
                     f"in BGP the policies of clusters {other!r} and {cluster!r} have the same mark",
                     "announce them from two GoBGPs: give each cluster a target of its own",
                 )
+
+
+def check_hearers(allocated: Allocated, report: Report) -> None:
+    """Check that nodes of Calico-VPP survive what their GoBGP announces to others: they hear all of it."""
+    resolved = allocated.resolved
+    for target in resolved.spec.targets:
+        names = target.clusters if target.type == "gobgp" else ()
+        clusters = [resolved.clusters[name] for name in names if announces(resolved.clusters[name])]
+        frail = next((one for one in clusters if not owns_sids(one) and not keeps_lists_apart(one)), None)
+        told: set[str] = set()
+        for cluster in clusters if frail else ():
+            for item in tunnels(allocated).exits.get(cluster.name, ()) if owns_sids(cluster) else ():
+                for which, policy in item.policies.items():
+                    number = sum(len(one.sids) for one in policy.lists)
+                    if frail and which and number > MOST_HEARD and which not in told:
+                        told.add(which)
+                        _deadly(resolved, (which, item.node, number), (target.name, frail), report)
+
+
+def _deadly(
+    resolved: Resolved, what: tuple[str, str, int], hearer: tuple[str, Cluster], report: Report
+) -> None:
+    (policy, node, number), (target, cluster) = what, hearer
+    report.error(
+        "IC2644",
+        resolved.of("SRv6Policy")[policy].span("spec", "candidatePaths"),
+        f"policy {policy!r} has {number} SIDs towards {node!r}; agents of Calico-VPP before "
+        f"{'.'.join(map(str, FIRST_SEVERAL_LISTS))} crash over more than {MOST_HEARD}, and those of cluster "
+        f"{cluster.name!r} hear it from the same GoBGP (target {target!r})",
+        "say fewer or shorter lists, announce it from a GoBGP of its own (another target), or run a newer "
+        "Calico-VPP and say it in versions.calicoVpp",
+        [Related(cluster.intent.span("spec", "dataplane"), f"cluster {cluster.name!r}")],
+    )
 
 
 def check_functions(allocated: Allocated, report: Report) -> None:

@@ -16,6 +16,12 @@ FIRST_SEVERAL_LISTS: Final = (3, 33, 0)
 """First release of Calico-VPP that keeps the segment lists of a policy apart."""
 
 
+def keeps_lists_apart(cluster: Cluster) -> bool:
+    """Say whether the agents of a cluster keep the segment lists of an announcement apart."""
+    version = cluster.spec.versions.calico_vpp
+    return version is not None and numbers(version) >= FIRST_SEVERAL_LISTS
+
+
 def check_calico_paths(
     intent: Intent, heads: tuple[str, ...], ends: tuple[str, ...], resolved: Resolved, report: Report
 ) -> None:
@@ -62,7 +68,7 @@ def _one_list(intent: Intent, cluster: Cluster, report: Report) -> None:
         why = f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy"
         hint = "use controlPlane: bgp"
         place = Related(cluster.intent.span("spec", "controlPlane"), "the control plane")
-    elif version is None or numbers(version) < FIRST_SEVERAL_LISTS:
+    elif not keeps_lists_apart(cluster):
         said = f"Calico-VPP {version}" if version else "Calico-VPP, whose version is not said,"
         why = f"{said} makes one path of all segment lists at the nodes of cluster {cluster.name!r}"
         first = ".".join(map(str, FIRST_SEVERAL_LISTS))

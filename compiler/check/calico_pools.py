@@ -53,12 +53,14 @@ def _bsids(cluster: Cluster, resolved: Resolved, report: Report) -> None:
 
 def _uplink(cluster: Cluster, report: Report) -> None:
     """What agents are told of interfaces is one value: leaving it out could take away what they have."""
-    if cluster.spec.uplink_interface is None:
+    spec = cluster.spec
+    if spec.uplink_interface is None and not spec.calico_vpp.interfaces.uplink_interfaces:
         report.error(
             "IC2680",
             cluster.intent.span("spec"),
             f"cluster {cluster.name!r} does not say which interface Calico-VPP takes over",
-            "say uplinkInterface, as the running agents have it (CALICOVPP_INTERFACES in calico-vpp-config)",
+            "say uplinkInterface, and in calicoVpp what else the running agents are told "
+            "(CALICOVPP_INTERFACES, _FEATURE_GATES and _DEBUG in calico-vpp-config)",
         )
 
 

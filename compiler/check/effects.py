@@ -11,11 +11,12 @@ from typing import Final
 
 from compiler.derived.offers import offered
 from compiler.derived.overlay import announces, owns_sids
-from compiler.resolved import Resolved
+from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Report
 from intent.kinds.cluster import ClusterSpec
 from intent.kinds.node import NodeProfileSpec, NodeSpec
 from intent.kinds.sriov_pool import SriovPoolSpec
+from intent.kinds.srv6_policy import SRv6PolicySpec
 from intent.kinds.underlay import UnderlaySpec
 from intent.kinds.virtual_network import VirtualNetworkSpec
 from intent.model import Intent, camel
@@ -50,11 +51,6 @@ def _cluster(intent: Intent, resolved: Resolved) -> Idle:
                 yield ("bgp", camel(field)), "only Calico-VPP is told its BGP"
         else:
             yield ("bgp",), "only Calico-VPP is told its BGP"
-    if "uplink_interface" in said and (not calico or spec.srv6 is None or owns_sids(cluster)):
-        yield (
-            ("uplinkInterface",),
-            "it is rendered for Calico-VPP with SRv6 under BGP; nodes say it in spec.uplink",
-        )
     if not calico and spec.srv6 is None:
         for field in ("pod_mtu", "block_sizes"):
             if field in said:
@@ -64,7 +60,15 @@ def _cluster(intent: Intent, resolved: Resolved) -> Idle:
         yield ("srv6", "hopLimit"), f"{who} chooses the outer hop limit by itself"
     if spec.srv6 and "vrf_devices" in spec.srv6.model_fields_set and spec.dataplane != "linux":
         yield ("srv6", "vrfDevices"), "only nodes with dataplane: linux need VRF devices"
+    yield from _agents(spec, cluster)
     yield from _surroundings(spec)
+
+
+def _agents(spec: ClusterSpec, cluster: Cluster) -> Idle:
+    if spec.dataplane != "calico-vpp" or spec.srv6 is None or owns_sids(cluster):
+        elsewhere = {"uplink_interface": "; nodes say it in spec.uplink", "calico_vpp": ""}
+        for field in sorted(spec.model_fields_set & elsewhere.keys()):
+            yield (camel(field),), f"it is rendered for Calico-VPP with SRv6 under BGP{elsewhere[field]}"
 
 
 def _surroundings(spec: ClusterSpec) -> Idle:
@@ -144,6 +148,15 @@ def _pool(intent: Intent, resolved: Resolved) -> Idle:
             yield (camel(field),), "the device plugin offers VFs, and sets up none"
 
 
+def _policy(intent: Intent, _resolved: Resolved) -> Idle:
+    spec: SRv6PolicySpec = intent.spec
+    for index, path in enumerate(spec.candidate_paths):
+        said = path.dynamic.constraints if path.dynamic else None
+        if said and "disjointness" in said.model_fields_set and said.disjoint_from is None:
+            place = ("candidatePaths", index, "dynamic", "constraints", "disjointness")
+            yield place, "nothing says which policy to keep apart from (disjointFrom)"
+
+
 _IDLE: Final[Mapping[str, Callable[[Intent, Resolved], Idle]]] = {
     "Cluster": _cluster,
     "NodeProfile": _hardware,
@@ -151,4 +164,5 @@ _IDLE: Final[Mapping[str, Callable[[Intent, Resolved], Idle]]] = {
     "Underlay": _underlay,
     "VirtualNetwork": _network,
     "SriovPool": _pool,
+    "SRv6Policy": _policy,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import IPv6Address
+from itertools import combinations
 from typing import Final
 
 from compiler.check.packing import check_packing
@@ -35,6 +36,7 @@ def check_clusters(resolved: Resolved, report: Report) -> None:
         _names(cluster, report)
         if cluster.spec.dataplane == "calico-vpp":
             _calico(cluster, report)
+            _neighbours_apart(cluster, resolved, report)
         if cluster.spec.srv6 is None:
             continue
         _planes(cluster, cluster.spec.srv6, resolved, report)
@@ -120,6 +122,30 @@ def _calico(cluster: Cluster, report: Report) -> None:
             f"Calico cannot hold AS number {spec.bgp.asn}",
             f"its CRDs end at {LARGEST_CALICO_ASN}",
         )
+
+
+def _neighbours_apart(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """Agents know a session by its address: two that differ take each other's place again and again."""
+    intent, peers = cluster.intent, cluster.spec.bgp.peers
+    for (first, one), (second, two) in combinations(enumerate(peers), 2):
+        if one.address != two.address or (one.asn, one.password) == (two.asn, two.password):
+            continue
+        both = [
+            name
+            for name in cluster.servers
+            if all(
+                peer.nodes is None or peer.nodes.chooses(name, resolved.servers[name].labels)
+                for peer in (one, two)
+            )
+        ]
+        if both:
+            report.error(
+                "IC2621",
+                intent.span("spec", "bgp", "peers", second, "address"),
+                f"BGP peers {one.name!r} and {two.name!r} of node {both[0]!r} have one address, and differ",
+                "a node has one session with an address: remove one, or choose other nodes for it",
+                [Related(intent.span("spec", "bgp", "peers", first, "address"), "the other one")],
+            )
 
 
 def _agent_build(cluster: Cluster, report: Report) -> None:

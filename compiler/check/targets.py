@@ -1,4 +1,4 @@
-"""Checks of targets against what intent has for them: one that gets nothing is mostly a mistake."""
+"""Checks of targets against what intent has for them: one that gets nothing, or not all, is a mistake."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from intent.source import FieldPath
 def check_targets(resolved: Resolved, report: Report) -> None:
     """Warn of targets that nothing goes to; an error would keep them from being cleared."""
     for index, target in enumerate(resolved.spec.targets):
+        _check_heard(index, target, resolved, report)
         for path, why in _idle(target, resolved):
             report.warning(
                 "IC2679",
@@ -21,6 +22,20 @@ def check_targets(resolved: Resolved, report: Report) -> None:
                 f"nothing goes to target {target.name!r} for this: {why}",
                 "what is ours there is taken away; correct the target, or take it out once it is empty",
             )
+
+
+def _check_heard(index: int, target: Target, resolved: Resolved, report: Report) -> None:
+    """Warn of a data plane that is steered into policies which nobody brings there."""
+    server = resolved.servers.get(target.node or "")
+    cluster = resolved.clusters[server.cluster] if server and server.cluster else None
+    if cluster and target.type == cluster.spec.dataplane and announces(cluster):
+        report.warning(
+            "IC2679",
+            resolved.project.span("spec", "targets", index, "type"),
+            f"target {target.name!r} hears no BGP, by which the policies of cluster {cluster.name!r} come: "
+            "what is steered into them cannot be applied",
+            "run `intentc agent --gobgp` on the node in place of this target (docs/agent.md)",
+        )
 
 
 def _idle(target: Target, resolved: Resolved) -> Iterator[tuple[FieldPath, str]]:

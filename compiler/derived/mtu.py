@@ -123,6 +123,11 @@ def _links(resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
 
 
 def _uplinks(cluster: Cluster, resolved: Resolved) -> Iterator[tuple[int, Intent, FieldPath]]:
+    told = cluster.spec.calico_vpp.interfaces
+    uplink = told.uplink_interfaces[told.main] if told.uplink_interfaces else None
+    if uplink and uplink.mtu and cluster.spec.dataplane == "calico-vpp":
+        place = ("spec", "calicoVpp", "interfaces", "uplinkInterfaces", told.main, "mtu")
+        yield uplink.mtu, cluster.intent, place
     for server in map(resolved.servers.__getitem__, cluster.servers):
         if server.uplink is None:
             continue

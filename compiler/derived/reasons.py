@@ -157,7 +157,10 @@ def zone_origins(cluster: Cluster, zone: str, family: Family, resolved: Resolved
 def sid_block_origins(field: str, server: Server, cluster: Cluster, rule: str) -> Origins:
     """Return why a node has its block of service SIDs: pinned, or leased."""
     if server.pins.localsids:
-        return (Origin(field, server.intent, ("spec", "pins", "localsids"), f"{rule}, pinned"),)
+        return (
+            Origin(field, server.intent, ("spec", "pins", "localsids"), f"{rule}, pinned"),
+            Origin("", cluster.intent, ("spec", "srv6"), "its nodes have SIDs"),
+        )
     parts = ("localsids", "localsidBlockSize")
     return tuple(Origin(field, cluster.intent, ("spec", "srv6", part), f"{rule}, leased") for part in parts)
 

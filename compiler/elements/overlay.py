@@ -165,8 +165,11 @@ class CalicoOverlay(Element):
     policies: str
     """Part of the BSID pool that Calico draws from."""
     service_prefixes: tuple[str, ...]
-    interface: str
-    """Uplink that VPP takes over."""
+    feature_gates: Mapping[str, Any]
+    """What the cluster says beside SRv6, here and below, by the names of the agents."""
+    debug: Mapping[str, Any]
+    interfaces: Mapping[str, Any]
+    """With all uplinks that VPP takes over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,8 @@ class CalicoPool(Element):
     tunnels_only: bool = False
     """Addresses are SIDs and BSIDs: never those of pods."""
     nat_outgoing: bool = False
+    disabled: bool = False
+    """No address is drawn from it: it is the pool of another cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +194,8 @@ class BgpConfiguration(Element):
 
     asn: int
     node_mesh: bool
+    secrets: tuple[str, ...] = ()
+    """Kubernetes Secrets with passwords of neighbours, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,9 @@ from compiler.elements.overlay import (
 )
 from compiler.graph import Element
 from compiler.resolved import Cluster, Resolved
+from intent.calico_vpp import told
 from intent.kinds.cluster import BgpPeer, Overlay
-from intent.model import Origin, Selector
+from intent.model import Origin, Selector, camel
 
 POLICY_BLOCK: Final = 122
 """Prefix length of the blocks that Calico draws BSIDs from."""
@@ -39,6 +40,7 @@ def cluster(allocated: Allocated, name: str) -> Iterator[Element]:
     if found.spec.dataplane != "calico-vpp":
         return
     yield from _pod_pools(found)
+    yield from _far_pods(found, allocated.resolved)
     yield from _bgp(found, allocated.resolved)
     yield from _mtu(found, allocated.resolved)
     if found.spec.srv6 is None:
@@ -79,6 +81,36 @@ def _pod_pools(found: Cluster) -> Iterator[Element]:
         )
 
 
+def _far_pods(found: Cluster, resolved: Resolved) -> Iterator[Element]:
+    """Yield the pods of other clusters of the mesh as pools that nothing is drawn from.
+
+    Agents put a node's address in the place of the source of what leaves all pools: pods over there would
+    answer the node, over no tunnel.
+    """
+    for name in found.mesh:
+        other = resolved.clusters[name]
+        prefix = other.spec.pod_cidrs.ipv4
+        if name == found.name or prefix is None or found.spec.pod_cidrs.ipv4 is None:
+            continue
+        yield CalicoPool(
+            subject=f"{found.intent.subject}/pods/ipv4/{other.intent.uid}",
+            origins=(
+                _dataplane(found),
+                Origin("", found.intent, ("spec", "podCidrs", "ipv4"), "their sources are translated"),
+                Origin("", found.intent, ("spec", "srv6", "mesh"), f"meshed with {name}"),
+                Origin("", other.intent, ("spec", "srv6", "mesh"), "of the same mesh"),
+                Origin("", other.intent, ("metadata", "name")),
+                Origin("cidr", other.intent, ("spec", "podCidrs", "ipv4")),
+                Origin("block_size", other.intent, ("spec", "blockSizes", "ipv4")),
+            ),
+            name=f"mesh-{name}-ipv4",
+            cidr=str(prefix),
+            block_size=other.spec.block_sizes.ipv4,
+            selector="!all()",
+            disabled=True,
+        )
+
+
 def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterator[Element]:
     """Yield the SID pool of each node, the BSID pool, and the configuration that names them."""
     intent = found.intent
@@ -111,6 +143,7 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
     )
     services = found.spec.service_cidrs
     prefixes = (services.ipv4, services.ipv6) if services else ()
+    settings, uplink = found.spec.calico_vpp, found.spec.uplink_interface
     yield CalicoOverlay(
         subject=subject,
         origins=(
@@ -118,14 +151,24 @@ def _sid_pools(found: Cluster, overlay: Overlay, allocated: Allocated) -> Iterat
             Origin("", intent, ("spec", "srv6")),
             Origin("localsids", intent, ("spec", "srv6", "localsids")),
             Origin("policies", bsids.intent, bsids.path, bsids.rule),
-            Origin("interface", intent, ("spec", "uplinkInterface")),
+            Origin("interfaces", intent, ("spec", "uplinkInterface")),
+            *(
+                Origin(field, intent, ("spec", "calicoVpp", camel(field)))
+                for field in sorted(settings.model_fields_set)
+            ),
             *((Origin("service_prefixes", intent, ("spec", "serviceCidrs")),) if services else ()),
         ),
         cluster=found.name,
         localsids=str(overlay.localsids),
         policies=drawn,
         service_prefixes=tuple(str(prefix) for prefix in prefixes if prefix),
-        interface=found.spec.uplink_interface or "",  # said, or there would have been an error
+        feature_gates=told(settings.feature_gates),
+        debug=told(settings.debug),
+        interfaces={
+            # Said, or there would have been an error.
+            **({"uplinkInterfaces": [{"interfaceName": uplink}]} if uplink else {}),
+            **told(settings.interfaces),
+        },
     )
 
 
@@ -137,9 +180,15 @@ def _bgp(found: Cluster, resolved: Resolved) -> Iterator[Element]:
             _dataplane(found),
             Origin("asn", intent, ("spec", "bgp", "asn")),
             Origin("node_mesh", intent, ("spec", "bgp", "nodeMesh")),
+            *(
+                Origin("secrets", intent, ("spec", "bgp", "peers", index, "password"))
+                for index, peer in enumerate(bgp.peers)
+                if peer.password
+            ),
         ),
         asn=bgp.asn,
         node_mesh=bgp.node_mesh,
+        secrets=tuple(sorted({secret.partition("/")[0] for secret in map(_secret, bgp.peers) if secret})),
     )
     for index, peer in enumerate(bgp.peers):
         where = ("spec", "bgp", "peers", index)
@@ -196,7 +245,8 @@ def calico_selector(selector: Selector | None, resolved: Resolved) -> str:
 def _mtu(found: Cluster, resolved: Resolved) -> Iterator[Element]:
     mtu, origins = mtu_in_force(found, resolved)
     if mtu is not None:
-        origins = (_dataplane(found), *origins)
+        overlay = Origin("", found.intent, ("spec", "srv6"), "Calico leaves no room for its headers")
+        origins = (_dataplane(found), *(() if found.spec.pod_mtu else (overlay,)), *origins)
         yield MtuSetting(subject=f"{found.intent.subject}/mtu", origins=origins, mtu=mtu)
 
 

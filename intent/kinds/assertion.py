@@ -1,4 +1,7 @@
-"""Assertion: what must stay true whatever else changes; a compile that breaks one is refused."""
+"""Assertion: what must stay true whatever else changes; a compile that breaks one is refused.
+
+Each makes one claim: exactly one of the fields beside the description.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from intent.scalars import Label, Microseconds, Name, Text, wrong
 
 
 class Place(Model):
-    """Where traffic starts or ends: a network, the pods of a cluster, a node, or an external connection."""
+    """Where traffic starts or ends: one of network, pods of a cluster, node, or external connection."""
 
     network: Annotated[Name, Ref("VirtualNetwork")] | None = None
     """A network."""
@@ -39,7 +42,7 @@ class Pair(Model):
 
 
 class PathClaim(Pair):
-    """The path between two nodes."""
+    """Routers that the paths between two places pass, or keep away from."""
 
     through: tuple[Label, ...] = ()
     """Routers that every path passes."""
@@ -48,7 +51,7 @@ class PathClaim(Pair):
 
 
 class LatencyClaim(Pair):
-    """The latency between two nodes."""
+    """The latency of the slowest path between two places."""
 
     at_most: Microseconds
     """Bound, one way."""
@@ -64,18 +67,18 @@ class SurvivalClaim(Pair):
 
 
 class AssertionSpec(Spec):
-    """One claim; give exactly one of the fields beside the description."""
+    """One claim."""
 
     reach: Pair | None = None
     """Traffic passes, in both directions."""
     isolate: Pair | None = None
     """No traffic passes, in either direction."""
     path: PathClaim | None = None
-    """The path passes and avoids routers."""
+    """Paths pass and avoid routers."""
     latency: LatencyClaim | None = None
-    """The path is fast enough."""
+    """Every path is fast enough."""
     survives: SurvivalClaim | None = None
-    """Traffic passes whatever single link or router fails."""
+    """Traffic passes whatever links and routers fail, as many as are said."""
     description: Text | None = None
     """For people: why it must hold."""
 

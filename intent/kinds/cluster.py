@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from intent.calico_vpp import AgentSettings
 from intent.model import Model, Ref, SecretRef, Selector, Spec
 from intent.scalars import (
     IP,
@@ -80,8 +81,7 @@ class BgpPeer(Model):
     nodes: Annotated[Selector, Ref("Node")] | None = None
     """Nodes that peer with it; all, where not said."""
     password: SecretRef | None = None
-    """TCP MD5 password, by reference: a Secret in the namespace of Calico-VPP's agents, which must have the
-    right to read it."""
+    """TCP MD5 password, by reference: a Secret in the namespace of Calico-VPP's agents."""
 
 
 class Bgp(Model):
@@ -174,7 +174,10 @@ class ClusterSpec(Spec):
     pod_mtu: Mtu | None = None
     """Pin the MTU of pods; computed from underlay and encapsulation where not said."""
     uplink_interface: Text | None = None
-    """Uplink that Calico-VPP takes over (`calico-vpp` only); must be said for SRv6 under BGP."""
+    """Uplink that Calico-VPP takes over (`calico-vpp` only); must be said for SRv6 under BGP, here or among
+    `calicoVpp.interfaces`."""
+    calico_vpp: AgentSettings = AgentSettings()
+    """What else Calico-VPP's agents are told (`calico-vpp` only)."""
     bgp: Bgp = Bgp()
     """BGP."""
     versions: Versions = Versions()
@@ -183,6 +186,16 @@ class ClusterSpec(Spec):
     """What networks can use."""
     namespaces: tuple[Namespace, ...] = ()
     """Namespaces that networks are offered in."""
+
+    @model_validator(mode="after")
+    def _one_uplink(self) -> Self:
+        if self.uplink_interface and self.calico_vpp.interfaces.uplink_interfaces:
+            raise wrong(
+                "uplinks are said twice",
+                "say either uplinkInterface or calicoVpp.interfaces.uplinkInterfaces",
+                "uplinkInterface",
+            )
+        return self
 
     example: ClassVar[str] = """\
 apiVersion: intentc.dev/v1alpha1

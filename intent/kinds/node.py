@@ -148,7 +148,7 @@ class Hardware(Spec):
 
 
 class NodeProfileSpec(Hardware):
-    """Hardware that many nodes share."""
+    """Hardware that many nodes share; each names it in `spec.profile`, and says on top what is its own."""
 
     example: ClassVar[str] = """\
 apiVersion: intentc.dev/v1alpha1

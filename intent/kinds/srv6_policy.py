@@ -80,7 +80,7 @@ class Dynamic(Model):
 
 
 class CandidatePath(Model):
-    """One candidate; the valid one with the highest preference is used."""
+    """One candidate, `explicit` or `dynamic`; the valid one with the highest preference is used."""
 
     name: Label
     """Name of the path."""

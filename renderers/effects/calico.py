@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from renderers.rules import CREATE, DELETE, REPLACE, UPDATE, Effect, Effects, where
+from renderers.rules import CREATE, DELETE, REPLACE, UPDATE, Case, Effect, Effects, where
 
 _POOL: Final = where(
     "a pool of Calico", "apiVersion", lambda found: str(found).startswith("crd.projectcalico.org/")
+)
+_FAR: Final = where("a pool of another cluster of its mesh", "spec.disabled", bool)
+_OWN: Final = Case(
+    "a pool of Calico that is its own",
+    lambda before, after: _POOL.holds(before, after) and not _FAR.holds(before, after),
 )
 _AGENTS: Final = where("calico-vpp-config", "metadata.name", lambda found: found == "calico-vpp-config")
 _NODE: Final = where("srv6-config-NODE", "metadata.name", lambda found: str(found).startswith("srv6-config-"))
@@ -34,7 +39,13 @@ EFFECTS: Final[Effects] = {
             "destroy",
             "pods with its addresses lose routes and NAT; Calico wants a second pool, and new pods, first",
             DELETE | REPLACE,
-            case=_POOL,
+            case=_OWN,
+        ),
+        Effect(
+            "brief loss",
+            "connections of pods to that cluster get the address of a node, and no answer comes back",
+            DELETE | REPLACE,
+            case=_FAR,
         ),
     ),
     ("kubernetes", "ConfigMap"): (
@@ -102,5 +113,13 @@ EFFECTS: Final[Effects] = {
     ("kubernetes", "ClusterRoleBinding"): (
         Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
         Effect("destroy", "Calico's IPAM is refused: pods that start get no address", DELETE),
+    ),
+    ("kubernetes", "Role"): (
+        Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
+        Effect("hitless", "no neighbour has a password any more", DELETE),
+    ),
+    ("kubernetes", "RoleBinding"): (
+        Effect("hitless", "only rights are given", CREATE | UPDATE | REPLACE),
+        Effect("hitless", "no neighbour has a password any more", DELETE),
     ),
 }

@@ -381,6 +381,7 @@ def test_text_of_frr_is_judged_by_its_lines(kind: str, before: str, after: str, 
 
 
 POOL = {"apiVersion": "crd.projectcalico.org/v1", "spec": {"cidr": "10.0.0.0/16", "natOutgoing": True}}
+FAR = {"apiVersion": "crd.projectcalico.org/v1", "spec": {"cidr": "10.1.0.0/16", "disabled": True}}
 BLOCKS = {"apiVersion": "nv-ipam.nvidia.com/v1alpha1", "spec": {"subnet": "10.0.0.0/16"}}
 AGENTS = {
     "metadata": {"name": "calico-vpp-config"},
@@ -420,7 +421,7 @@ def test_one_kind_of_several_consumers_is_told_apart(
     assert told(f"kubernetes/{kind}", "update", before, changed(before, path, to)) == level
 
 
-@pytest.mark.parametrize(("spec", "level"), [(POOL, "destroy"), (BLOCKS, "destroy")])
+@pytest.mark.parametrize(("spec", "level"), [(POOL, "destroy"), (FAR, "brief loss"), (BLOCKS, "destroy")])
 def test_a_pool_that_goes_is_told_apart_too(spec: dict[str, Any], level: str) -> None:
     assert told("kubernetes/IPPool", "delete", before=spec) == level
 

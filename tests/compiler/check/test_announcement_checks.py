@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.derived.announcements import LARGEST_MESSAGE, mark, update_size
+from compiler.graph import Scope
 from tests.overlays import (
     CALICO,
     CALICO_BASE,
@@ -71,11 +72,7 @@ def test_the_injector_of_each_cluster_of_a_mesh_must_fit_all_lists_into_a_messag
     far = near.replace("core", "far").replace("10.80.", "10.81.").replace("fd80:", "fd81:")
     far = far.replace("10.96.", "10.97.").replace("fd97:", "fd98:").replace("cafe:2:", "cafe:3:")
     nodes = [calico_node(1), calico_node(2)]
-    nodes += [
-        calico_node(number).replace("core", "far") + f"  ipv4: 10.0.{number // 250}.{number % 250 + 1}\n"
-        for number in range(3, 300)
-    ]
-    nodes[:2] = [text + f"  ipv4: 10.1.0.{number}\n" for number, text in enumerate(nodes[:2], 1)]
+    nodes += [calico_node(number).replace("core", "far") for number in range(3, 300)]
     te = policy(lists(6), headends="{clusters: [core, far]}", endpoints="{nodes: {names: [w2]}}")
     through = far.replace("injector: ", "injection: reflected\n    injector: ", 1)
     assert build(UNDERLAY, *nodes, near, far, FACTS, te).codes == []
@@ -108,6 +105,24 @@ def test_one_announcement_brings_its_path_to_all_headends(
     if warnings:
         (told,) = [item for item in built.diagnostics if item.code == "IC2654"]
         assert "'w3'" in told.message, "which would have no path of its own"
+
+
+def test_candidates_with_the_same_list_are_one_announcement() -> None:
+    nodes = (calico_node(1), calico_node(2), AT_P3)
+    spare = "    - {name: spare, explicit: [{segments: [{router: p4}]}]}\n"
+    te = policy(
+        computed(constraints="excludeRouters: [p3]", more=spare),
+        headends="{clusters: [core]}",
+        endpoints="{nodes: {names: [w2]}}",
+    )
+    built = build(SQUARE, *nodes, CALICO.replace("/118", "/112"), THIRD, te)
+    assert (built.codes, built.warnings) == ([], ["IC2630"])
+    found = [item for item in built.resources(Scope("cluster", "core")) if item.key.family == "srpolicy"]
+    assert {item.spec["preference"] for item in found if not item.view} == {200}
+    sids = {item.spec["lists"][0]["segments"][0]["sid"] for item in found if not item.view}
+    assert sids == {"fcbb:0:4::1"}
+    said = {origin.rule for item in found for origin in item.origins if origin.field == "lists.0"}
+    assert said >= {"active candidate best", "active candidate spare"}
 
 
 FORK = (
@@ -200,6 +215,65 @@ def test_a_calico_node_without_a_session_hears_no_announcement(peers: str, warni
     cluster = f"{head}    peers: [{peers}]\n"
     assert build(*CALICO_BASE[:3], cluster).warnings == warnings
     assert build(*CALICO_BASE[:3], cluster.replace('    injector: "fd22::ffff"\n', "")).warnings == []
+
+
+def test_a_calico_node_without_an_ipv4_address_opens_no_session() -> None:
+    """Its agent sends 0.0.0.0 as BGP identifier, which no speaker takes, and tells nobody of IPv4 pods."""
+    bare = node(2, "core", '  pins: {localsids: "fcff:0:0:2::/64"}\n')
+    cluster = CALICO.replace(", nodes: {names: [w1]}", "")
+    built = build(UNDERLAY, calico_node(1), bare, cluster)
+    assert (built.codes, built.warnings) == ([], ["IC2670"])
+    assert "'w2'" in built.diagnostics[0].message
+    reflected = cluster.replace("injector: ", "injection: reflected\n    injector: ", 1)
+    built = build(UNDERLAY, calico_node(1), bare, reflected)
+    assert (built.codes, built.warnings) == (["IC2670"], []), "told once"
+
+
+@pytest.mark.parametrize(
+    ("version", "sids", "targets", "codes"),
+    [
+        ("3.32.0", 8, "[core, edge]", ["IC2644"]),
+        ("3.32.0", 7, "[core, edge]", []),  # and the service SID of each list
+        ("3.33.0", 8, "[core, edge]", []),
+        ("3.32.0", 8, "[edge]", []),
+    ],
+)
+def test_calico_nodes_survive_what_else_their_injector_announces(
+    version: str, sids: int, targets: str, codes: list[str]
+) -> None:
+    """An agent of 3.32 crashes when it hears of more than sixteen SIDs, for whichever node they are."""
+    one, two = (
+        ", ".join(f'{{sid: "fcbb:0:1::{row:x}:{at:x}"}}' for at in range(1, sids + 1)) for row in (1, 2)
+    )
+    many = f"\n    - name: many\n      explicit:\n        - segments: [{one}]\n        - segments: [{two}]\n"
+    te = policy(many, headends="{clusters: [edge]}", endpoints="{clusters: [edge]}")
+    said = f'{{name: bgp, type: gobgp, address: "127.0.0.1:50051", clusters: {targets}}}'
+    project = PROJECT.replace("spec: {", f"spec: {{targets: [{said}], ")
+    cluster = CALICO.replace("3.33.0", version).replace(", nodes: {names: [w1]}", "")
+    built = build(UNDERLAY, calico_node(1), node(3), node(5), cluster, BGP, te, project=project)
+    assert built.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("other", "codes"),
+    [
+        ("address: 192.0.2.9, asn: 64514", ["IC2621"]),
+        ("address: 192.0.2.9, asn: 64513, nodes: {names: [w2]}", ["IC2621"]),
+        ("address: 192.0.2.9, asn: 64513, password: {kubernetes: calico-vpp-dataplane/bgp/rr}", []),
+        ("address: 192.0.2.10, asn: 64514", []),
+    ],
+)
+def test_a_node_has_one_session_with_a_neighbour(other: str, codes: list[str]) -> None:
+    """Agents know a session by its address: of two, each takes the place of the other again and again."""
+    cluster = f"{CALICO}      - {{name: other, {other}}}\n"
+    assert build(*CALICO_BASE[:3], cluster).codes == codes
+
+
+def test_nodes_may_have_one_neighbour_each_in_their_own_way() -> None:
+    head = CALICO.partition("    peers:")[0].replace('    injector: "fd22::ffff"\n', "")
+    one, two = (f"address: 192.0.2.9, asn: 6451{at}, nodes: {{names: [w{at}]}}" for at in (1, 2))
+    cluster = f"{head}    peers: [{{name: one, {one}}}, {{name: two, {two}}}]\n"
+    assert build(*CALICO_BASE[:3], cluster).codes == []
 
 
 def clash() -> tuple[str, str]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests import pods
-from tests.overlays import BASE, CALICO, CALICO_BASE, CLUSTER, UNDERLAY, calico_node, network, node
+from tests.overlays import (
+    BASE,
+    CALICO,
+    CALICO_BASE,
+    CLUSTER,
+    UNDERLAY,
+    calico_node,
+    computed,
+    network,
+    node,
+    policy,
+)
 from tests.support import Built, build
 
 
@@ -25,6 +36,7 @@ def test_what_has_effect_is_not_told() -> None:
     [
         ("bgp: {asn: 65000}", "bgp"),
         ("uplinkInterface: eth0", "uplinkInterface"),
+        ("calicoVpp: {featureGates: {vclEnabled: true}}", "calicoVpp"),
         ("versions: {kubernetes: 1.31.0}", "versions.kubernetes"),
         ("installed: {ipamNamespace: pools}", "installed.ipamNamespace"),
     ],
@@ -75,6 +87,14 @@ def test_blocks_of_nodes_are_those_of_nv_ipam_and_the_overlay() -> None:
     assert idle(build(*pods.BASE, pods.network("n3", more))) == ["ipam.perNodeBlockSize"]
     assert idle(build(*pods.GROUND, pods.NV_CLUSTER, pods.LEFT, pods.network("n3", more))) == []
     assert idle(build(*BASE, f"{network('blue', '10.1.0.0/24')}  ipam: {{perNodeBlockSize: 8}}\n")) == []
+
+
+def test_how_far_apart_without_saying_from_whom() -> None:
+    """Who forgets `disjointFrom` must not believe that two paths share nothing."""
+    said = "disjointness: node"
+    built = build(*BASE, policy(computed("igp", said), steer="{pods: [ipv6]}"))
+    assert idle(built) == ["candidatePaths.0.dynamic.constraints.disjointness"]
+    assert idle(build(*BASE, policy(computed("igp"), steer="{pods: [ipv6]}"))) == []
 
 
 def test_the_device_plugin_sets_up_no_vf() -> None:

@@ -70,7 +70,10 @@ def test_namespace_must_be_in_the_cluster() -> None:
 
 def test_network_must_be_offered_somewhere() -> None:
     cluster = CLUSTER.replace("  namespaces: [{name: upf}, {name: ran}]\n", "")
-    assert build(*GROUND, cluster, LEFT, network("n3")).codes == ["IC2304"]
+    built = build(*GROUND, cluster, LEFT, network("n3"))
+    assert built.codes == ["IC2304"]
+    assert "list the namespaces of its pods in spec.namespaces of the cluster" in str(built)
+    assert "in the attachment" not in str(built), "naming one there asks for it in the cluster too"
 
 
 def test_priority_needs_a_vlan() -> None:
