@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,18 +17,21 @@ def reason(error: Exception) -> str:
     return f"{error.filename}: {why}" if isinstance(error.filename, str | Path) else why
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file beside the old one, make it durable, and put it in its place; raises OSError."""
+def replace_file(path: Path, text: str | Iterable[str]) -> None:
+    """Write a file beside the old one, make it durable, and put it in its place; raises OSError.
+
+    A large text may come in pieces, so that it is never held as a whole.
+    """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     beside = path.with_name(path.name + ".new")
     try:
         with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.writelines([text] if isinstance(text, str) else text)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise

@@ -30,12 +30,13 @@ from reconciler.bound import (
     Bound,
     Moved,
     Revision,
+    as_json,
     moved,
     other_targets,
     read,
     recognise,
     takes_away,
-    text,
+    write,
 )
 from reconciler.drivers.base import DriverError
 from reconciler.git import GitError, open_commit
@@ -70,7 +71,7 @@ class Opened(NamedTuple):
 
 def save(bound: Bound, path: Path) -> None:
     """Write a plan, as a whole or not at all; raises OSError."""
-    replace_file(path, text(bound))
+    replace_file(path, write(as_json(bound)))
 
 
 def revision(root: Path, repository: Repository) -> Revision:
@@ -127,9 +128,9 @@ def load(path: Path) -> Bound | None:
             if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
                 _refuse(f"{path} is {'too large for a plan' if status.st_size > MAX_BYTES else 'no file'}")
                 return None
-            head = stream.read(HEAD_BYTES)
-            recognise(head)
-            raw = (head + stream.read(MAX_BYTES)).decode()
+            recognise(stream.read(HEAD_BYTES))
+            stream.seek(0)
+            raw = stream.read(MAX_BYTES).decode()
             return read(raw)
     except OSError as error:
         _refuse(f"cannot read {path}: {error.strerror}")

@@ -4,8 +4,8 @@ Bound are the objects (as observed and as desired), the targets that hold them, 
 object: the value at every place that caused it, and the leases of its documents. So a commit that has nothing
 to do with an object is no reason to refuse, and one that has is named with its line.
 
-Invariant: `id` is the hash of all that the plan says. A file is what `text` writes of a plan, to the byte, or
-it is refused; so nothing in it can contradict anything else in it.
+Invariant: `id` is the hash of all that the plan says. A file is what `write` makes of a plan, to the byte,
+or it is refused; so nothing in it can contradict anything else in it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from compiler.facts import gather
 from intent.diagnostics import Report
@@ -73,8 +74,6 @@ class Bound:
     """Digest of all intent, facts and leases: while it is the same, nothing can have moved."""
     id: str = ""
     """Hash over all of it."""
-    content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """The same as plain values: what the id is the hash of."""
 
 
 class Said(NamedTuple):
@@ -112,8 +111,7 @@ def bind(plan: Plan, repository: Repository, revision: Revision, approvals: Mapp
     targets = _targets(repository, plan)
     name = repository.project.name
     bound = Bound(plan, name, revision, facts, approved, values, leases, targets, state(repository))
-    content = _content(bound)
-    return replace(bound, id=_hash(content), content=content)
+    return replace(bound, id=_hash(_content(bound)))
 
 
 def other_targets(bound: Bound, repository: Repository) -> tuple[tuple[str, Span], ...]:
@@ -215,6 +213,7 @@ def _targets(repository: Repository, plan: Plan) -> dict[str, str]:
 class BoundForm(Form):
     """The file of a plan, but for its summary, which follows from the rest."""
 
+    format: str
     id: Digest
     project: str
     commit: Digest
@@ -226,7 +225,8 @@ class BoundForm(Form):
     leases: dict[str, str]
     targets: dict[str, Digest]
     intent: list[ValueForm]
-    actions: list[ActionForm]
+    actions: Iterable[ActionForm]
+    """Read one by one: together they take as much room as the plan."""
 
 
 class ValueForm(Form):
@@ -244,23 +244,35 @@ def recognise(head: bytes) -> None:
     if found is None:
         raise ValueError("this is no plan; make one with intentc plan --out FILE")
     if found[1] != FORMAT:
-        raise ValueError(_other(found[1]))
+        said = repr(found[1])[:40]
+        raise ValueError(f"this is no plan of the format {FORMAT} (found {said}); {_AGAIN}")
 
 
 def as_json(bound: Bound) -> dict[str, Any]:
-    """Return all of it as plain values."""
-    return {"format": FORMAT, "id": bound.id, **bound.content}
+    """Return all of it as plain values; the parts of many lines are iterators, since they may be large."""
+    return {"format": FORMAT, "id": bound.id, **_content(bound)}
 
 
-def from_json(data: Any) -> Bound:
-    """Read what `as_json` wrote; anything else is a ValueError that says what to do."""
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise ValueError(_other(found))
+def write(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield plain values as JSON, piece by piece: a line for each action and each value of intent."""
+    before = "{"
+    for name, part in data.items():
+        yield f"{before}{_row(name)}: "
+        yield from _joined(map(_row, part), "[\n", ",\n", "\n]") if name in _LINES else (_row(part),)
+        before = ",\n"
+    yield "}\n"
+
+
+def read(raw: str) -> Bound:
+    """Read a file that `write` made of a plan; any other byte is a ValueError that says what to do."""
+    recognise(raw[:HEAD_BYTES].encode("utf-8", "replace"))
     try:
-        read = _read({name: part for name, part in data.items() if name != "format"})
-        bound = replace(read, content=_content(read))
-        genuine = as_json(bound) == data and _hash(bound.content) == bound.id
+        data = from_json(raw)
+    except ValueError as error:
+        raise ValueError("this is no plan; make one with intentc plan --out FILE") from error
+    try:
+        bound = _read(data)
+        genuine = _hash(_content(bound)) == bound.id and _says(raw, bound)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"this plan is damaged{_where(error)}; {_AGAIN}") from error
     if not genuine:
@@ -268,40 +280,18 @@ def from_json(data: Any) -> Bound:
     return bound
 
 
-def text(bound: Bound) -> str:
-    """Write the file."""
-    return write(as_json(bound))
-
-
-def write(data: Mapping[str, Any]) -> str:
-    """Write plain values as JSON: a line for each action and each value of intent."""
-    parts = []
-    for name, part in data.items():
-        rows = ",\n".join(map(_row, part)) if name in _LINES else ""
-        parts.append(f"{_row(name)}: " + (f"[\n{rows}\n]" if rows else _row(part)))
-    return "{" + ",\n".join(parts) + "}\n"
-
-
-def read(raw: str) -> Bound:
-    """Read a file that `text` wrote; any other byte is a ValueError."""
-    recognise(raw[:HEAD_BYTES].encode("utf-8", "replace"))
-    try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("this is no plan; make one with intentc plan --out FILE") from error
-    bound = from_json(data)
-    if text(bound) != raw:
-        raise ValueError(f"this plan was changed by hand, or by accident; {_AGAIN}")
-    return bound
-
-
-def _other(found: Any) -> str:
-    said = repr(found)[:40] if found is not None else "none"
-    return f"this is no plan of the format {FORMAT} (found {said}); {_AGAIN}"
+def _says(raw: str, bound: Bound) -> bool:
+    """Say whether a file is what is written of a plan, without writing all of it at once."""
+    at = 0
+    for piece in write(as_json(bound)):
+        if not raw.startswith(piece, at):
+            return False
+        at += len(piece)
+    return at == len(raw)
 
 
 def _content(bound: Bound) -> dict[str, Any]:
-    """Return what the id is the hash of."""
+    """Return what the id is the hash of; `_LINES` as iterators."""
     numbers = {value: number for number, value in enumerate(bound.values)}
     known: dict[tuple[Intent, FieldPath], int] = {}
 
@@ -327,11 +317,11 @@ def _content(bound: Bound) -> dict[str, Any]:
         },
         "leases": dict(bound.leases),
         "targets": dict(bound.targets),
-        "intent": [
+        "intent": (
             {"subject": subject, "path": list(path), "at": said.at, "digest": said.digest}
             for (subject, path), said in bound.values.items()
-        ],
-        "actions": [write_action(action, number) for action in plan.actions],
+        ),
+        "actions": (write_action(action, number) for action in plan.actions),
     }
 
 
@@ -352,7 +342,26 @@ def _read(data: dict[str, Any]) -> Bound:
 
 
 def _hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+    """Return the hash of what `canonical` makes of it, without holding that as a whole."""
+    found = hashlib.sha256()
+    before = "{"
+    for name, part in sorted(content.items()):
+        found.update(f"{before}{canonical(name)}:".encode())
+        several = _joined(map(canonical, part), "[", ",", "]") if name in _LINES else (canonical(part),)
+        for piece in several:
+            found.update(piece.encode())
+        before = ","
+    found.update(b"}")
+    return found.hexdigest()
+
+
+def _joined(rows: Iterable[str], start: str, between: str, end: str) -> Iterator[str]:
+    """Yield a list of rows; one without any is `[]`."""
+    before = start
+    for row in rows:
+        yield f"{before}{row}"
+        before = between
+    yield "[]" if before == start else end
 
 
 def _row(value: Any) -> str:
@@ -364,6 +373,8 @@ def _where(error: Exception) -> str:
     said = str(error) if type(error) is ValueError else ""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        # What is read one by one does not know the name of the part that it is in.
+        place = first["loc"] if isinstance(first["loc"][0], str) else ("actions", *first["loc"])
+        said = f"{'.'.join(map(str, place))}: {first['msg']}"
     said = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in said[:_LONGEST])
     return f" ({said})" if said else ""

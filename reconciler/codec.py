@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -135,7 +136,13 @@ def read_place(subject: str, path: FieldPath, at: str) -> Place:
     kind, _, uid = subject.partition("/")
     span = _span(at)
     document = Document(span.file, None, array("i", (span.line - 1, span.column - 1)))
-    return Place(Intent(kind, uid, Metadata.model_construct(name=uid), None, document), path)
+    return Place(Intent(kind, uid, _named(uid), None, document), path)
+
+
+@lru_cache(maxsize=4096)
+def _named(uid: str) -> Metadata:
+    """Return metadata of a document; the values of one share it, since a plan may have 100,000 of them."""
+    return Metadata.model_construct(name=uid)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _print_json(session: Session, work: Work, bound: Bound, refusals: tuple[Refu
         "untaken": work.untaken,
         "diagnostics": found_as_json(session.report.sorted()),
     }
-    sys.stdout.write(write({**as_json(bound), **beside}))
+    sys.stdout.writelines(write({**as_json(bound), **beside}))
 
 
 def _saved(bound: Bound, path: Path) -> bool:

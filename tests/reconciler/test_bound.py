@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,15 +21,14 @@ from reconciler.bound import (
     Revision,
     as_json,
     bind,
-    from_json,
     moved,
     read,
     recognise,
     takes_away,
-    text,
+    write,
 )
 from reconciler.plan import Observation, Plan, plan
-from renderers.resource import Key, Resource
+from renderers.resource import Key, Resource, canonical
 from renderers.rules import Rules
 
 HEAD = "apiVersion: intentc.dev/v1alpha1\n"
@@ -248,6 +248,10 @@ def test_only_the_actions_that_are_left_count() -> None:
     assert moved(bound, left, repository({**DEFAULT, "red": spec(5009)})) == ()
 
 
+def text(bound: Bound) -> str:
+    return "".join(write(as_json(bound)))
+
+
 def example() -> Bound:
     where = repository(leases="VirtualNetwork/red vlan@dc1 7\n")
     wanted = [made(where, "red", *VNI), made(where, "blue", "metadata", "name")]
@@ -257,7 +261,7 @@ def example() -> Bound:
 
 
 def test_the_form_says_what_it_is_bound_to() -> None:
-    data = as_json(example())
+    data = json.loads(text(example()))
     assert data["format"] == "intentc-plan/1"
     assert (data["project"], data["commit"], data["dirty"]) == ("metro", "c0ffee", True)
     assert data["approvals"] == {"acl": 1, "vrf": 2}
@@ -296,6 +300,26 @@ def test_the_id_depends_on_everything() -> None:
     assert first.id == bind(Plan(), repository(), Revision("a"), {}).id
 
 
+def test_the_id_is_the_hash_of_all_of_it() -> None:
+    for bound in (example(), bind(Plan(), repository(), Revision(), {})):
+        data = json.loads(text(bound))
+        said = {name: part for name, part in data.items() if name not in ("format", "id")}
+        assert bound.id == hashlib.sha256(canonical(said).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"actions": [{}]}, "actions.0.target"),
+        ({"intent": [{}]}, "intent.0.subject"),
+        ({"dirty": 1}, "dirty"),
+    ],
+)
+def test_what_is_damaged_is_named(row: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValueError, match=rf"damaged \({place}: "):
+        read("".join(write({**as_json(example()), **row})))
+
+
 def test_each_changed_byte_is_refused() -> None:
     raw = text(example())
     for at in range(0, len(raw), 3):
@@ -321,10 +345,10 @@ def test_what_is_no_plan_is_refused(raw: str) -> None:
         read(raw)
 
 
-@pytest.mark.parametrize("found", ["intentc-plan/2", "terraform", 1, None, ["x"] * 1000])
-def test_another_format_is_refused(found: Any) -> None:
+@pytest.mark.parametrize("found", ["intentc-plan/2", "terraform", "x" * 60])
+def test_another_format_is_refused(found: str) -> None:
     with pytest.raises(ValueError, match="no plan of the format intentc-plan/1"):
-        from_json({"format": found})
+        read("".join(write({**as_json(example()), "format": found})))
 
 
 def drop(*path: str | int) -> Callable[[Any], None]:
@@ -356,8 +380,6 @@ def put(said: Any, *path: str | int) -> Callable[[Any], None]:
         drop("actions", 0, "origins"),
         drop("actions", 0),
         put([], "actions"),
-        put({}, "actions"),
-        put(None, "intent"),
         put(-1, "approvals", "vrf"),
         put(True, "approvals", "vrf"),
         put(99, "approvals", "vrf"),
@@ -370,10 +392,8 @@ def put(said: Any, *path: str | int) -> Callable[[Any], None]:
         put("create", "actions", 0, "operation"),
         put(9, "actions", 0, "after", "spec", "table"),
         put("0" * 32, "actions", 0, "after", "digest"),
-        put(float("nan"), "actions", 0, "after", "spec", "table"),
         put("\ud800", "actions", 0, "after", "spec", "table"),
-        put(object(), "actions", 0, "after", "spec", "table"),
-        put({1: 2}, "actions", 0, "after", "spec"),
+        put({}, "actions", 0, "after", "spec"),
         put([{"path": "table", "before": 2, "after": 2}], "actions", 0, "changes"),
         put("hitless", "actions", 0, "impact", "level"),
         put("harmless", "actions", 0, "reason"),
@@ -386,17 +406,15 @@ def test_what_contradicts_itself_is_refused(change: Callable[[Any], None]) -> No
     data = json.loads(text(example()))
     change(data)
     with pytest.raises(ValueError, match="plan"):
-        from_json(data)
+        read("".join(write(data)))
 
 
 def test_a_deep_value_is_refused_and_not_a_crash() -> None:
-    deep: Any = 1
-    for _ in range(100_000):
-        deep = [deep]
-    data = json.loads(text(example()))
-    data["actions"][0]["after"]["spec"]["table"] = deep
-    with pytest.raises(ValueError, match="damaged"):
-        from_json(data)
+    raw = text(example())
+    assert '"table": 1' in raw
+    for depth in (150, 100_000):
+        with pytest.raises(ValueError, match="plan"):
+            read(raw.replace('"table": 1', f'"table": {"[" * depth}1{"]" * depth}', 1))
 
 
 def test_actions_in_another_order_or_twice_are_refused() -> None:
@@ -405,7 +423,7 @@ def test_actions_in_another_order_or_twice_are_refused() -> None:
         where = repository()
         other = bind(Plan(tuple(actions)), where, bound.revision, {})
         with pytest.raises(ValueError, match="not in order, or twice"):
-            from_json(json.loads(text(other)))
+            read(text(other))
 
 
 @pytest.mark.parametrize(
@@ -426,7 +444,7 @@ def test_the_first_bytes_tell(head: bytes, words: str) -> None:
 
 def test_a_deletion_that_rests_on_nothing_is_refused() -> None:
     bound = example()
-    bare = dict(bound.content)
-    bare["intent"] = [entry for entry in bare["intent"] if entry["path"]]
+    data = json.loads(text(bound))
+    data["intent"] = [entry for entry in data["intent"] if entry["path"]]
     with pytest.raises(ValueError, match="what its actions rest on"):
-        from_json({"format": "intentc-plan/1", "id": bound.id, **bare})
+        read("".join(write(data)))
