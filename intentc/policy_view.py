@@ -14,10 +14,10 @@ from compiler.derived.dynamic import unconstrained
 from compiler.derived.policy import active, candidates
 from compiler.derived.segments import Step
 from compiler.resolved import Resolved
-from compiler.te.encode import Sid, follow
+from compiler.te.encode import follow
 from compiler.te.measure import Legs, spread
 from compiler.te.search import metric
-from compiler.te.topology import Arc, topology
+from compiler.te.topology import Arc, Sid, topology
 from intentc.plan_text import Line
 
 _SHOWN: Final = 6

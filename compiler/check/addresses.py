@@ -19,7 +19,7 @@ from compiler.derived.addresses import (
     shares,
 )
 from compiler.derived.attachments import pool_nics
-from compiler.derived.offers import Offer, choose, offers, pool_name
+from compiler.derived.offers import Offer, choose, offers
 from compiler.resolve.names import pools_of
 from compiler.resolved import Network, Resolved
 from intent.diagnostics import Related, Report
@@ -150,7 +150,6 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
     pods = _expected(resolved)
     seen: dict[str, Offer] = {}
     local: defaultdict[str, list[Offer]] = defaultdict(list)
-    pools: dict[tuple[str, str], Offer] = {}
     for entries in offers(resolved).values():
         for offer in entries:
             spec = offer.network.spec
@@ -164,30 +163,11 @@ def check_ipam(resolved: Resolved, report: Report) -> None:
                 first = seen.setdefault(offer.network.name, offer)
                 if first.cluster != offer.cluster:
                     _check_shared(first, offer, report)
-                _check_pool_names(offer, pools, resolved, report)
             else:
                 continue
             _check_enough(offer, pods.get((offer.cluster, offer.network.name), []), resolved, report)
     for several in local.values():
         _check_host_local(several, resolved, report)
-
-
-def _check_pool_names(
-    offer: Offer, taken: dict[tuple[str, str], Offer], resolved: Resolved, report: Report
-) -> None:
-    """The pools of nv-ipam are in one namespace, and those of several subnets named after these."""
-    if resolved.clusters[offer.cluster].spec.installed.ipam != "nv-ipam":
-        return
-    for subnet in offer.network.spec.subnets:
-        name = pool_name(offer.network, subnet)
-        twin = taken.setdefault((offer.cluster, name), offer).network
-        if twin is not offer.network:
-            text = (
-                f"networks {twin.name!r} and {offer.network.name!r} would both make an address pool {name!r}"
-            )
-            place = [Related(twin.intent.span("metadata", "name"), "the other network")]
-            span = offer.network.intent.span("metadata", "name")
-            report.error("IC2316", span, text, "rename one of the networks or subnets", place)
 
 
 def _report_both(offer: Offer, report: Report) -> None:

@@ -14,7 +14,7 @@ def check_one_path(intent: Intent, ends: tuple[str, ...], resolved: Resolved, re
     told: set[str] = set()
     for node in ends:
         cluster = resolved.clusters[resolved.servers[node].cluster or ""]
-        several = ways(intent.name, node, resolved)
+        several = [way for way in ways(intent.name, node, resolved) if way.heads - {node}]
         if cluster.spec.control_plane != "bgp" or cluster.name in told:
             continue
         if len(several) <= 1:
@@ -22,7 +22,7 @@ def check_one_path(intent: Intent, ends: tuple[str, ...], resolved: Resolved, re
                 told.add(cluster.name)
             continue
         told.add(cluster.name)
-        one, two = (min(way.heads) for way in several[:2])
+        one, two = (min(way.heads - {node}) for way in several[:2])
         report.error(
             "IC2654",
             intent.span("spec", "candidatePaths"),

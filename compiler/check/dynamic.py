@@ -35,6 +35,7 @@ def check_constraints(intent: Intent, resolved: Resolved, report: Report) -> Non
             what = "itself" if other == intent.name else f"{other!r}, which waits for it in turn"
             text = f"a path of policy {intent.name!r} cannot be kept apart from that of {what}"
             hint = "say it at one of the two: the pair is found together"
+            hint = "name the other one of the pair" if other == intent.name else hint
             report.error("IC2653", intent.span(*where, "disjointFrom"), text, hint)
 
 

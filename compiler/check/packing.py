@@ -13,7 +13,7 @@ from compiler.derived.packing import NODE_BITS, csids_of
 from compiler.derived.segments import step_at
 from compiler.resolved import Cluster, Resolved
 from compiler.te.carriers import BLOCK_BITS, CSID_BITS
-from compiler.te.encode import Sid
+from compiler.te.topology import Sid
 from intent.diagnostics import Related, Report
 from intent.kinds.cluster import Overlay
 

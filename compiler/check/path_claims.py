@@ -18,9 +18,9 @@ from compiler.derived.overlay import families
 from compiler.derived.tunnels import Claim, claims
 from compiler.resolved import Resolved
 from compiler.te.cuts import NOTHING, Cuts
-from compiler.te.encode import Sid, follow
+from compiler.te.encode import follow
 from compiler.te.measure import Legs, passes, spread
-from compiler.te.topology import Arc, arcs_of, topology
+from compiler.te.topology import Arc, Sid, arcs_of, topology
 from intent.diagnostics import Report, did_you_mean
 from intent.kinds.assertion import LatencyClaim, Pair, PathClaim, Place, SurvivalClaim
 from intent.model import Intent

@@ -102,7 +102,7 @@ def _check_namespaces(offer: Offer, cluster: Cluster, report: Report) -> None:
     intent = offer.network.intent
     if not offer.namespaces:
         text = f"network {offer.network.name!r} is offered in no namespace of cluster {cluster.name!r}"
-        hint = "name the namespaces in the attachment, or list them in spec.namespaces of the cluster"
+        hint = "list the namespaces of its pods in spec.namespaces of the cluster"
         report.error("IC2304", intent.span(*offer.path), text, hint)
     if not offer.attachment.namespaces:
         return

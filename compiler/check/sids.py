@@ -50,15 +50,15 @@ def _router_limits(item: PathList, intent: Intent, resolved: Resolved) -> Iterat
     """Yield what is too much for routers on the way (RFC 9352 §4): message, router."""
     if not item.valid:
         return
-    sids = width(item.steps, intent, resolved)
-    lefts = [sids - filled(item.steps[:at], intent, resolved) for at in range(1, len(item.steps) + 1)]
-    for step, left, later in zip(item.steps, lefts, [*lefts[1:], 0], strict=True):
-        limits = resolved.underlay.routers[step.router].max_sids
-        if limits.segments_left is not None and left > limits.segments_left:
-            most = limits.segments_left
-            yield f"router {step.router!r} is reached with Segments Left {left}; it takes {most}", step.router
-        if left == 1 and later == 0 and limits.end_pop is not None and sids > limits.end_pop:
-            yield (
-                f"router {step.router!r} would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}",
-                step.router,
-            )
+    found: dict[tuple[str, str], None] = {}
+    for lefts in filled(item.steps, intent, resolved):
+        sids = lefts[0] + 1
+        for step, left, later in zip(item.steps, lefts, lefts[1:], strict=False):
+            limits = resolved.underlay.routers[step.router].max_sids
+            if limits.segments_left is not None and left > limits.segments_left:
+                text = f"is reached with Segments Left {left}; it takes {limits.segments_left}"
+                found[f"router {step.router!r} {text}", step.router] = None
+            if left == 1 and later == 0 and limits.end_pop is not None and sids > limits.end_pop:
+                text = f"would pop an SRH of {sids} SIDs; it pops at most {limits.end_pop}"
+                found[f"router {step.router!r} {text}", step.router] = None
+    yield from found

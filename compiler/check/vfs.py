@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from compiler.derived.attachments import candidates
-from compiler.derived.offers import choose, policies
+from compiler.derived.offers import choose
 from compiler.resolved import Pool, Resolved
 from intent.diagnostics import Related, Report
 from intent.kinds.workload import WorkloadSpec
@@ -36,7 +36,6 @@ def check_pools(resolved: Resolved, report: Report) -> None:
                     seen.add((one.name, two.name))
                     _check_shared(one, two, f"{nic} of node {node!r}", report)
     _check_plugin(resolved, report)
-    _check_policies(resolved, report)
 
 
 def _check_hardware(resolved: Resolved, report: Report) -> None:
@@ -124,23 +123,6 @@ def _confused(one: Pool, two: Pool, nic: str) -> bool:
     devices = first.pci and second.pci and set(first.pci).isdisjoint(second.pci)
     low, high = _vf_range(one), _vf_range(two)
     return not (vendors or devices) and max(low[0], high[0]) <= min(low[1], high[1])
-
-
-def _check_policies(resolved: Resolved, report: Report) -> None:
-    """The operator keeps all its policies in one namespace, and some are named after pool and node."""
-    taken: dict[tuple[str, str], Pool] = {}
-    for pool in resolved.pools.values():
-        sriov = resolved.clusters[pool.cluster].spec.installed.sriov
-        if sriov is None or sriov.manager != "operator":
-            continue
-        for name in policies(pool, resolved):
-            twin = taken.setdefault((pool.cluster, name), pool)
-            if twin is not pool:
-                text = f"pools {twin.name!r} and {pool.name!r} would both make a node policy {name!r}"
-                place = [Related(twin.intent.span("metadata", "name"), "the other pool")]
-                report.error(
-                    "IC2316", pool.intent.span("metadata", "name"), text, "rename one of the pools", place
-                )
 
 
 class Load(NamedTuple):

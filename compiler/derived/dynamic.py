@@ -9,27 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from compiler.derived.access import Pair, heads_at, pairs
 from compiler.derived.candidate import Candidate, PathList, Refusal, choose
 from compiler.derived.memo import remembered
-from compiler.derived.packing import packs, width
+from compiler.derived.packing import headend, packs
 from compiler.derived.segments import step_at
 from compiler.resolved import Resolved
 from compiler.te.constraints import blame, kept, rules, unforced
 from compiler.te.disjoint import move, pair, shared
 from compiler.te.encode import encode, follow
-from compiler.te.search import Found, Plane, best, fits, plane, shortest
-from compiler.te.topology import Arc, Path, Topology, arcs_of, topology
+from compiler.te.limits import Headend
+from compiler.te.search import Found, Plane, best, plane, shortest
+from compiler.te.topology import ENDLESS, Arc, Path, Topology, arcs_of, topology
 from intent.kinds.srv6_policy import Constraints, Dynamic
+from intent.kinds.underlay import MaxSids
 from intent.model import Intent
 
 MOST_SIDS = 16
 """SIDs that VPP's API takes; what a node can push where nothing else is said."""
-LONGEST = 90
-"""SIDs of a list that is packed (RFC 9800): their number is limited by the addresses that they fill."""
 
 Known = Mapping[str, tuple[Candidate, ...]]
 """Policies that were judged already."""
@@ -67,7 +67,8 @@ def solve(intent: Intent, said: Dynamic, before: Before, resolved: Resolved) -> 
     for at in pairs(intent, resolved):
         barred = sorted(set(said.constraints.exclude_routers) & set(at))
         if not (at.start and at.end):
-            found.refused[at] = Refusal("a node there says no access router (spec.uplink)", passing=False)
+            text = "a node there names no router of an underlay (spec.uplink)"
+            found.refused[at] = Refusal(text, passing=False)
         elif barred:
             text = f"it begins or ends at {', '.join(barred)}, which excludeRouters names"
             found.refused[at] = Refusal(text, passing=False)
@@ -132,23 +133,12 @@ def _planes(_resolved: Resolved) -> dict[object, Plane]:
 
 def _best(on: Plane, asked: _Question, resolved: Resolved) -> Found | None:
     """Return the best path whose list the headends can push, packed where they do so."""
-    intent, said, at = asked
-    most = said.constraints.max_sids or LONGEST
-    if not packs(intent, resolved):
-        most = min(most, _pushed(intent, at, resolved) - 1)
-    found = best(on, at.start, at.end, most)
-    while found is not None and not _keeps(found, asked, resolved):
-        # How many addresses SIDs fill shows only when they are packed.
-        found = best(on, at.start, at.end, len(found.sids) - 1)
-    return found
+    return best(on, asked.at.start, asked.at.end, _headend(asked, resolved))
 
 
-def _keeps(found: Found, asked: _Question, resolved: Resolved) -> bool:
-    """Say whether a list is as short as was said, and its headends can push it."""
+def _headend(asked: _Question, resolved: Resolved) -> Headend:
     intent, said, at = asked
-    steps = [step_at(sid, resolved) for sid in found.sids]
-    most = said.constraints.max_sids or LONGEST
-    return len(steps) <= most and width(steps, intent, resolved) <= _pushed(intent, at, resolved)
+    return headend(intent, _pushed(intent, at, resolved), said.constraints.max_sids, resolved)
 
 
 def _pushed(intent: Intent, at: Pair, resolved: Resolved) -> int:
@@ -207,9 +197,8 @@ def _both(
 
 
 def _encoded(path: Path, asked: _Question, net: Topology, resolved: Resolved) -> Found | None:
-    sids = encode(path, net)
-    found = Found(path, sids) if sids is not None and fits(sids, LONGEST, net) else None
-    return found if found and _keeps(found, asked, resolved) else None
+    sids = encode(path, net, _headend(asked, resolved))
+    return Found(path, sids) if sids is not None else None
 
 
 def _refusal(asked: _Question, planes: tuple[Plane, Plane], resolved: Resolved) -> Refusal:
@@ -217,7 +206,7 @@ def _refusal(asked: _Question, planes: tuple[Plane, Plane], resolved: Resolved) 
     (on, beside), (said, at) = planes, asked[1:]
     path = shortest(beside, at.start, at.end)
     if path is not None:
-        return Refusal(_too_long(path, asked, on, resolved), passing=False)
+        return Refusal(_too_long(path, asked, resolved), passing=False)
     if beside is not on and shortest(on, at.start, at.end) is not None:
         other, kind = said.constraints.disjoint_from, _SHARED[said.constraints.disjointness]
         text = f"every path shares a {kind} with that of policy {other!r}"
@@ -233,19 +222,27 @@ def _refusal(asked: _Question, planes: tuple[Plane, Plane], resolved: Resolved) 
     return Refusal(message, passing)
 
 
-def _too_long(path: Path, asked: _Question, on: Plane, resolved: Resolved) -> str:
+def _too_long(path: Path, asked: _Question, resolved: Resolved) -> str:
     """Say that no list that forces a path is short enough, and for whom."""
-    intent, said, at = asked
-    sids = encode(path, on.net) or ()
-    pushed, most = _pushed(intent, at, resolved), said.constraints.max_sids or LONGEST
-    if packs(intent, resolved) and len(sids) <= most:
-        room = "one address" if pushed == 1 else f"{pushed} addresses"
+    net, who, most = _unlimited(resolved), _headend(asked, resolved), asked.said.constraints.max_sids
+    needed = len(encode(path, net) or ())
+    if encode(path, net, who) is not None:
+        text = "no list that forces a path keeps to maxSids of the routers"
+    elif packs(asked.intent, resolved) and needed <= (most or needed):
+        room = "one address" if who.addresses == 1 else f"{who.addresses} addresses"
         text = f"no list that forces a path fits into {room} with the service SID"
     else:
-        text = f"no list of {min(most, pushed - 1)} SIDs forces a path"
-    if _keeps(Found(path, sids), asked, resolved):
-        text = "no list that forces a path keeps to maxSids of the routers"
-    return f"{text}; the best one, over {said_path(path)}, needs {len(sids)}"
+        text = f"no list of {min(who.addresses - 1, most or ENDLESS)} SIDs forces a path"
+    return f"{text}; the best one, over {said_path(path)}, needs {needed}"
+
+
+@remembered
+def _unlimited(resolved: Resolved) -> Topology:
+    """Return the topology with routers that take any list."""
+    net = topology(resolved)
+    free = {"max_sids": MaxSids()}
+    routers = {name: router.model_copy(update=free) for name, router in net.routers.items()}
+    return replace(net, routers=routers, least_pop=ENDLESS)
 
 
 def unconstrained(said: Dynamic, at: Pair, resolved: Resolved) -> Path | None:

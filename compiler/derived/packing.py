@@ -14,8 +14,9 @@ from compiler.derived.memo import remembered
 from compiler.derived.overlay import chosen, owns_sids
 from compiler.derived.segments import Step, step_at
 from compiler.resolved import Resolved
-from compiler.te.carriers import BLOCK_BITS, CSID_BITS, SLOTS, Compressed, compressed, pack
-from compiler.te.encode import Sid
+from compiler.te.carriers import BLOCK_BITS, CSID_BITS, NOTHING, SLOTS, Compressed, compressed, pack
+from compiler.te.limits import Headend
+from compiler.te.topology import ENDLESS, Sid
 from intent.model import Intent
 
 NODE_BITS: Final = BLOCK_BITS + CSID_BITS
@@ -39,11 +40,8 @@ def _packing(resolved: Resolved) -> Mapping[str, bool]:
 
 def packed(steps: Iterable[Step], service: str, resolved: Resolved) -> tuple[str, ...]:
     """Return the addresses that a list with its service SID fills."""
-    return pack([*_rows(steps, resolved), (service, compressed(IPv6Address(service), 2))])
-
-
-def _rows(steps: Iterable[Step], resolved: Resolved) -> list[tuple[str, Compressed | None]]:
-    return [(step.sid, csids_of(step, resolved)) for step in steps]
+    rows = [(step.sid, csids_of(step, resolved)) for step in steps]
+    return pack([*rows, (service, compressed(IPv6Address(service), 2))])
 
 
 def csids_of(step: Step, resolved: Resolved) -> Compressed | None:
@@ -56,10 +54,22 @@ def csids_of(step: Step, resolved: Resolved) -> Compressed | None:
 
 def width(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
     """Return how many addresses a list fills with its service SID; the most, where endpoints differ."""
-    if not packs(intent, resolved):
-        return len(tuple(steps)) + 1
-    rows = _rows(steps, resolved)
-    return max(len(pack([*rows, ("", service)])) for service in _services(resolved)[intent.name])
+    return max(left[0] for left in filled(steps, intent, resolved)) + 1
+
+
+def filled(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> tuple[tuple[int, ...], ...]:
+    """Return how many addresses are left behind that of each step, and of the service SID.
+
+    Endpoints may have service SIDs of several forms: there is a row for each of these.
+    """
+    packing, found = packs(intent, resolved), []
+    small = [csids_of(step, resolved) if packing else None for step in steps]
+    for service in service_forms(intent, resolved):
+        fills = [NOTHING.before(service)]
+        for one in reversed(small):
+            fills.append(fills[-1].before(one))
+        found.append(tuple(fill.addresses - 1 for fill in reversed(fills)))
+    return tuple(found)
 
 
 def widest(most: int, intent: Intent, resolved: Resolved) -> int:
@@ -68,8 +78,8 @@ def widest(most: int, intent: Intent, resolved: Resolved) -> int:
     Where all have C-SIDs of one block, a carrier holds six of them, or three of which each takes two places:
     one that is closed has at most one place left.
     """
-    forms = {*_forms(resolved), *_services(resolved)[intent.name]}
-    if not packs(intent, resolved) or None in forms or len({form.block for form in forms if form}) > 1:
+    forms = {*_forms(resolved), *service_forms(intent, resolved)}
+    if None in forms or len({form.block for form in forms if form}) > 1:
         return most + 1
     if any(form and len(form.csids) > 1 for form in _forms(resolved)):
         return -(-(most + 1) * 2 // SLOTS)
@@ -79,17 +89,33 @@ def widest(most: int, intent: Intent, resolved: Resolved) -> int:
 @remembered
 def _forms(resolved: Resolved) -> frozenset[Compressed | None]:
     """Return how the SIDs of all routers look; None where one cannot be packed."""
+    return frozenset(_every(resolved).values())
+
+
+@remembered
+def _every(resolved: Resolved) -> Mapping[Sid, Compressed | None]:
     routers, links = resolved.underlay.routers, resolved.underlay.links.values()
     sids = [Sid(name) for name in routers]
     sids += [Sid(end.at, link.name) for link in links for end in link.ends if end.end_x_sid]
-    return frozenset(csids_of(step_at(sid, resolved), resolved) for sid in sids if sid.router in routers)
+    return {sid: csids_of(step_at(sid, resolved), resolved) for sid in sids if sid.router in routers}
 
 
-def filled(steps: Iterable[Step], intent: Intent, resolved: Resolved) -> int:
-    """Return how many addresses the steps of a list fill by themselves."""
-    if not packs(intent, resolved):
-        return len(tuple(steps))
-    return len(pack(_rows(steps, resolved)))
+@remembered
+def _small(resolved: Resolved) -> Mapping[Sid, Compressed]:
+    return {sid: small for sid, small in _every(resolved).items() if small}
+
+
+def headend(intent: Intent, addresses: int, sids: int | None, resolved: Resolved) -> Headend:
+    """Return what headends of a policy push: so many addresses, and so many SIDs before the service SID."""
+    if packs(intent, resolved):
+        forms = service_forms(intent, resolved)
+        return Headend(addresses, ENDLESS if sids is None else sids, _small(resolved), forms)
+    return Headend(addresses if sids is None else min(addresses, sids + 1))
+
+
+def service_forms(intent: Intent, resolved: Resolved) -> tuple[Compressed | None, ...]:
+    """Return how service SIDs of the endpoints of a policy look to its headends: None where not packed."""
+    return _services(resolved)[intent.name] if packs(intent, resolved) else (None,)
 
 
 @remembered

@@ -9,7 +9,7 @@ from typing import Literal
 
 from compiler.derived.memo import remembered
 from compiler.resolved import Resolved
-from compiler.te.encode import Sid
+from compiler.te.topology import Sid
 from intent.diagnostics import did_you_mean
 from intent.kinds.srv6_policy import Segment
 from intent.kinds.underlay import Link

@@ -37,6 +37,7 @@ class Way:
     """Name of the policy; with a router behind it where headends use different lists."""
     heads: frozenset[str]
     choice: Choice
+    """The best one, where headends with the same lists use different candidates."""
     rows: tuple[tuple[int, PathList], ...]
     """Weight and steps of each list, in the order of their SIDs; lists with the same SIDs are one."""
     places: Origins = field(compare=False)
@@ -59,8 +60,8 @@ def _ways(resolved: Resolved) -> Mapping[str, Mapping[str, tuple[Way, ...]]]:
     for name, choices in active(resolved).items():
         by_end: defaultdict[str, dict[tuple[object, ...], list[tuple[Pair, Choice]]]] = defaultdict(dict)
         for pair, choice in choices.items():
-            sids = tuple((item.weight, *(step.sid for step in item.steps)) for item in choice.lists)
-            by_end[pair.end].setdefault((choice.candidate.index, *sids), []).append((pair, choice))
+            lists = tuple((sids, sum(item.weight for item in items)) for sids, items in _lists(choice))
+            by_end[pair.end].setdefault(lists, []).append((pair, choice))
         intent = resolved.of("SRv6Policy")[name]
         found[name] = {
             end: tuple(_way(intent, several, len(groups) == 1, resolved) for several in groups.values())
@@ -69,18 +70,28 @@ def _ways(resolved: Resolved) -> Mapping[str, Mapping[str, tuple[Way, ...]]]:
     return found
 
 
+def _lists(choice: Choice) -> list[tuple[tuple[str, ...], list[PathList]]]:
+    """Return lists with the same SIDs together, in the order of these."""
+    found: defaultdict[tuple[str, ...], list[PathList]] = defaultdict(list)
+    for item in choice.lists:
+        found[tuple(step.sid for step in item.steps)].append(item)
+    return sorted(found.items())
+
+
 def _way(intent: Intent, several: list[tuple[Pair, Choice]], alone: bool, resolved: Resolved) -> Way:  # noqa: FBT001 -- one of two names
     heads = heads_at(intent, resolved)
-    (first, choice) = several[0]
-    lists: defaultdict[tuple[str, ...], list[PathList]] = defaultdict(list)
-    for item in choice.lists:
-        lists[tuple(step.sid for step in item.steps)].append(item)
-    rows = tuple((sum(item.weight for item in lists[sids]), lists[sids][0]) for sids in sorted(lists))
+    # Of candidates with the same lists, the best one gives its preference.
+    choice = max((choice for _, choice in several), key=lambda one: one.candidate.rank)
+    rows = tuple((sum(item.weight for item in items), items[0]) for _, items in _lists(choice))
+    by_candidate: defaultdict[int, list[tuple[Pair, Choice]]] = defaultdict(list)
+    for pair, used in several:
+        by_candidate[used.candidate.index].append((pair, used))
     places: list[Origin] = []
-    for at, sids in enumerate(sorted(lists)):
-        for item in lists[sids]:
-            places += _said(at, item, (intent, choice), [pair for pair, _ in several], resolved)
-    key = intent.name if alone else f"{intent.name}@{first.start}"
+    for same in by_candidate.values():
+        for at, (_, items) in enumerate(_lists(same[0][1])):
+            for item in items:
+                places += _said(at, item, (intent, same[0][1]), [pair for pair, _ in same], resolved)
+    key = intent.name if alone else f"{intent.name}@{several[0][0].start}"
     starts = frozenset[str]().union(*(heads[pair.start] for pair, _ in several))
     return Way(key, starts, choice, rows, tuple(dict.fromkeys(places)))
 

@@ -16,6 +16,8 @@ BLOCK_BITS: Final = 32
 CSID_BITS: Final = 16
 SLOTS: Final = 6
 """C-SIDs that an address holds behind its block."""
+ALONE: Final = -1
+"""In the place of a block: of an address that is no carrier."""
 
 
 class Compressed(NamedTuple):
@@ -34,26 +36,43 @@ def compressed(sid: IPv6Address, length: int) -> Compressed | None:
     return Compressed(number >> (128 - BLOCK_BITS), parts[:length])
 
 
+class Fill(NamedTuple):
+    """What the end of a list fills: addresses, and the first of them, where what comes in front may join."""
+
+    addresses: int
+    taken: int
+    """Places of the first address that are taken; all, where it is no carrier."""
+    block: int
+
+    def before(self, small: Compressed | None) -> Fill:
+        """Return what it is with one more SID in front."""
+        if small is None:
+            return Fill(self.addresses + 1, SLOTS, ALONE)
+        taken = self.taken + len(small.csids)
+        if small.block == self.block and taken <= SLOTS:
+            return Fill(self.addresses, taken, self.block)
+        return Fill(self.addresses + 1, len(small.csids), small.block)
+
+
+NOTHING: Final = Fill(0, SLOTS, ALONE)
+
+
 def pack(sids: Iterable[tuple[str, Compressed | None]]) -> tuple[str, ...]:
     """Return the addresses of a list: neighbours of one block share carriers, as few as hold them.
 
-    A router and its function stay in one carrier; what has no C-SIDs has an address of its own.
+    Carriers are filled from the end, so that every router sees the fewest Segments Left. A router and its
+    function stay in one carrier; what has no C-SIDs has an address of its own.
     """
-    found: list[str] = []
-
-    block, open_ = -1, list[int]()
-    for text, small in sids:
-        fits = small and small.block == block and len(open_) + len(small.csids) <= SLOTS
-        if open_ and not fits:
-            found.append(_address(block, open_))
-            open_ = []
-        if small is None:
-            found.append(text)
+    found: list[tuple[str, int, tuple[int, ...]]] = []
+    fill = NOTHING
+    for text, small in reversed(tuple(sids)):
+        more = fill.before(small)
+        if small and more.addresses == fill.addresses:
+            found[-1] = ("", small.block, (*small.csids, *found[-1][2]))
         else:
-            block, open_ = small.block, [*open_, *small.csids]
-    if open_:
-        found.append(_address(block, open_))
-    return tuple(found)
+            found.append(("", *small) if small else (text, ALONE, ()))
+        fill = more
+    return tuple(text or _address(block, csids) for text, block, csids in reversed(found))
 
 
 def steps_down(address: str) -> tuple[str, ...]:
@@ -65,7 +84,7 @@ def steps_down(address: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _address(block: int, csids: list[int]) -> str:
+def _address(block: int, csids: tuple[int, ...]) -> str:
     number = block
     for csid in (*csids, *[0] * (SLOTS - len(csids))):
         number = number << CSID_BITS | csid

@@ -1,23 +1,23 @@
-"""The fewest SIDs that force a path, under shortest-path routing that uses all ways of equal cost.
+"""The shortest list that forces a path, under shortest-path routing that uses all ways of equal cost.
 
 A SID brings a packet along the shortest ways to its router. So a piece of a path needs no SID of its own
 while it is the only shortest way between its two ends; where that ends stands the End SID of the router
 reached so far, or the End.X SID of the link that must follow. All ways to cut the path into such pieces are
-weighed; of equally short lists the one with fewer End.X SIDs is taken, since End SIDs survive more failures.
+weighed. Length counts in addresses, so that a list of more SIDs wins where these fit into fewer carriers; of
+equally long lists the one with fewer SIDs is taken, and then with fewer End.X SIDs, since End SIDs survive
+more failures.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from compiler.te.topology import Arc, Path, Topology
+from compiler.te.limits import Headend, Tails, before, ends, no_worse
+from compiler.te.topology import ENDLESS, Arc, Path, Sid, Topology
 
-
-class Sid(NamedTuple):
-    """One SID of a list: of a router (End), or of a link at it (End.X)."""
-
-    router: str
-    link: str = ""
+ANY: Final = Headend()
+"""Headends that push whatever there is, each SID in an address."""
 
 
 def forceable(arc: Arc, net: Topology) -> bool:
@@ -33,37 +33,71 @@ def end_x(arc: Arc, net: Topology) -> bool:
     return arc.sid is not None and arc.start not in net.drained
 
 
-def reach(path: Path, start: int, net: Topology) -> int:
-    """Return how far a path, from its router number `start` on, is the only shortest way."""
-    at = start
-    while at < len(path):
-        end = path[at].end
-        if any(net.only(arc.start, end) is not arc for arc in path[start : at + 1]):
-            break
-        at += 1
-    return at
-
-
-def encode(path: Path, net: Topology) -> tuple[Sid, ...] | None:
-    """Return the shortest list that forces a path, the service SID left out; None where there is none."""
-    best: list[tuple[int, int, tuple[Sid, ...]] | None] = [None] * (len(path) + 1)
-    best[len(path)] = (0, 0, ())
+def _reaches(path: Path, net: Topology) -> list[int]:
+    """Return how far a path, from each of its routers on, is the only shortest way."""
+    far = len(path)
+    found = [far] * (len(path) + 1)
     for at in range(len(path) - 1, -1, -1):
-        far = reach(path, at, net)
-        if far == len(path):
-            best[at] = (0, 0, ())
+        # From the next router on it is until `far`, so one step is left to look at.
+        while far > at and net.only(path[at].start, path[far - 1].end) is not path[at]:
+            far -= 1
+        found[at] = far
+    return found
+
+
+class _Rest(NamedTuple):
+    """A list for the rest of a path."""
+
+    tails: Tails
+    size: tuple[int, int]
+    """SIDs, and how many of them are End.X SIDs."""
+    sids: tuple[Sid, ...]
+
+
+def encode(path: Path, net: Topology, headend: Headend = ANY) -> tuple[Sid, ...] | None:
+    """Return the shortest list that forces a path, the service SID left out; None where there is none."""
+    reaches = _reaches(path, net)
+    empty = [_Rest(ends(headend), (0, 0), ())]
+    rests: list[list[_Rest]] = [*([] for _ in path), empty]
+    for at in range(len(path) - 1, -1, -1):
+        far = reaches[at]
+        if far == len(path) and net.least_pop == ENDLESS:
+            rests[at] = empty
             continue
-        options = []
-        for mid in range(far, at - 1, -1):
-            router, after, beyond = path[mid].start, best[mid], best[mid + 1]
-            if mid > at and after and router not in net.drained:
-                options.append((after[0] + 1, after[1], (Sid(router), *after[2])))
-            if beyond and end_x(path[mid], net):
-                options.append((beyond[0] + 1, beyond[1] + 1, (Sid(router, path[mid].link), *beyond[2])))
+        options = list(empty) if far == len(path) else []
         # Of equals the first: the piece that reaches farthest.
-        best[at] = min(options, key=lambda option: option[:2], default=None)
-    found = best[0]
-    return found[2] if found else None
+        for mid in range(far, at - 1, -1):
+            router = path[mid].start if mid < len(path) else path[-1].end
+            if mid > at and router not in net.drained:
+                options += _in_front(Sid(router), rests[mid], headend, net)
+            if mid < len(path) and end_x(path[mid], net):
+                options += _in_front(Sid(router, path[mid].link), rests[mid + 1], headend, net)
+        rests[at] = _best(options, net)
+    found = min(rests[0], key=_length, default=None)
+    return found.sids if found else None
+
+
+def _in_front(sid: Sid, rests: list[_Rest], headend: Headend, net: Topology) -> Iterator[_Rest]:
+    for rest in rests:
+        count, forced = rest.size
+        tails = before(sid, rest.tails, headend, net) if count < headend.sids else None
+        if tails:
+            yield _Rest(tails, (count + 1, forced + bool(sid.link)), (sid, *rest.sids))
+
+
+def _best(options: list[_Rest], net: Topology) -> list[_Rest]:
+    """Return the lists that no other one is as good as, whatever comes in front of them."""
+    if len(options) < 2:  # noqa: PLR2004 -- one alone
+        return options
+    kept: list[_Rest] = []
+    for one in sorted(options, key=_length):
+        if not any(two.size <= one.size and no_worse(two.tails, one.tails, net) for two in kept):
+            kept.append(one)
+    return kept
+
+
+def _length(rest: _Rest) -> tuple[int, int, int]:
+    return max(tail.fill.addresses for tail in rest.tails), *rest.size
 
 
 def follow(start: str, sids: tuple[Sid, ...], end: str, net: Topology) -> tuple[tuple[Arc, ...], ...] | None:

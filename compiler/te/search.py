@@ -1,20 +1,22 @@
 """The best path that keeps to constraints: by its cost alone, and where SIDs are limited, within the limit.
 
 Costs are whole numbers: the metric, and one per link below it, so that of equal metrics the path with fewer
-links wins, and then the one whose links come first by name. Without a limit the path is found first and
-encoded afterwards. With one, lists are grown from the end of the path, cheapest first; a list at a router
-gives way to one that is no dearer, no longer and no more limited, so each router is visited once per length.
+links wins, and then the one whose links come first by name. The path is found first and encoded afterwards.
+Where no list for it is short enough, lists are grown from the end of the path, first those whose path would
+be the cheapest at best (A*); a list at a router gives way to one that is no dearer and can be the end of
+whatever it can, so each router is visited once per length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import Final, Literal, NamedTuple
 
-from compiler.te.encode import Sid, encode, end_x
-from compiler.te.topology import SLOWEST, Arc, Distances, Path, Topology
+from compiler.te.encode import encode, end_x
+from compiler.te.limits import Headend, Tails, before, ends, no_worse
+from compiler.te.topology import ENDLESS, SLOWEST, Arc, Distances, Path, Sid, Topology
 
 Objective = Literal["igp", "te", "latency"]
 LINK: Final = 1
@@ -125,30 +127,19 @@ def _around(on: Plane, start: str, end: str) -> Path | None:
     return None
 
 
-def fits(sids: tuple[Sid, ...], most: int, net: Topology) -> bool:
-    """Say whether a list keeps to what the headend pushes and routers on the way take (RFC 9352 §4)."""
-    if len(sids) > most:
-        return False
-    for at, sid in enumerate(sids):
-        bounds, left = net.routers[sid.router].max_sids, len(sids) - at
-        if bounds.segments_left is not None and left > bounds.segments_left:
-            return False
-        if left == 1 and bounds.end_pop is not None and len(sids) + 1 > bounds.end_pop:
-            return False
-    return True
-
-
-def best(on: Plane, start: str, end: str, most: int) -> Found | None:
-    """Return the cheapest path that a list of at most so many SIDs forces, the service SID left out."""
+def best(on: Plane, start: str, end: str, headend: Headend) -> Found | None:
+    """Return the cheapest path that some list forces which its headend and routers take, and that list."""
     path = shortest(on, start, end)
-    sids = encode(path, on.net) if path is not None else None
-    if path is None or (sids is not None and fits(sids, most, on.net)):
-        return Found(path, sids) if path is not None and sids is not None else None
-    found = _limited(on, start, end, most, simple=False)
-    if found and _loops(found.path):
-        # Only where a detour through one router twice saves SIDs: then lists remember where they were.
-        return _limited(on, start, end, most, simple=True)
-    return found
+    if path is None:
+        return None
+    sids = encode(path, on.net, headend)
+    if sids is None:
+        path = _limited(on, start, end, headend, simple=False)
+        if path and _loops(path):
+            # Only where a detour through one router twice saves SIDs: then lists remember where they were.
+            path = _limited(on, start, end, headend, simple=True)
+        sids = encode(path, on.net, headend) if path is not None else None
+    return Found(path, sids) if path is not None and sids is not None else None
 
 
 def _loops(path: Path) -> bool:
@@ -158,35 +149,39 @@ def _loops(path: Path) -> bool:
 class _Label(NamedTuple):
     """A list that leads from a router to the end."""
 
+    least: int
+    """What a path over it costs at least: leads the search (A*) …"""
     cost: int
-    length: int
+    """… and what it costs by itself; a shorter one comes first, so that none is found too late."""
     order: tuple[int, ...]
     """Ranks of its arcs: decides between equals."""
+    length: int
+    """SIDs, where their number is limited."""
     router: str
-    most: int
-    """Longest list that it may become a part of."""
+    tails: Tails
     path: Path
-    sids: tuple[Sid, ...]
 
 
-def _limited(on: Plane, start: str, end: str, most: int, *, simple: bool) -> Found | None:
+def _limited(on: Plane, start: str, end: str, headend: Headend, *, simple: bool) -> Path | None:
+    empty, since = ends(headend), on.costs.since(start)
     heap = [
-        _Label(cost, 0, tuple(arc.rank for arc in way), router, most, way, ())
+        _Label(since[router] + cost, cost, tuple(arc.rank for arc in way), 0, router, empty, way)
         for router, cost, way in on.feeders(end)
+        if router in since
     ]
     heap.sort()
-    known = _Known({}, {}, simple)
+    known = _Known(on.net, since, {}, {}, simple)
     looked = 0
     while heap and not (simple and looked == MOST_LABELS):
         label = heappop(heap)
         looked += 1
         if label.router == start:
-            return Found(label.path, label.sids)
+            return label.path
         rows = known.done.setdefault(label.router, [])
-        if any(_beats(row, label, simple=simple) for row in rows):
+        if any(known.beats(row, label) for row in rows):
             continue
         rows.append(label)
-        for longer in _longer(on, label, known):
+        for longer in _longer(on, label, headend, known):
             heappush(heap, longer)
     return None
 
@@ -194,47 +189,55 @@ def _limited(on: Plane, start: str, end: str, most: int, *, simple: bool) -> Fou
 class _Known(NamedTuple):
     """What was found so far; it keeps the heap short, so that large underlays are searched to the end."""
 
+    net: Topology
+    since: Mapping[str, int]
+    """Least cost from where the path begins."""
     done: dict[str, list[_Label]]
     """Lists that nothing beats, by router."""
-    least: dict[tuple[str, int, int], int]
-    """Least cost of the lists that wait, by router, length, and what they may become a part of."""
+    least: dict[tuple[str, int, Tails], int]
+    """Least cost of the lists that wait, by router, SIDs, and what they are the end of."""
     simple: bool
 
-    def hopeless(self, router: str, cost: int, length: int, most: int) -> bool:
+    def beats(self, one: _Label, two: _Label) -> bool:
+        """Say whether a list does for all that another, which is no cheaper, does for."""
+        if one.length > two.length or not no_worse(one.tails, two.tails, self.net):
+            return False
+        return not self.simple or {arc.start for arc in one.path} <= {arc.start for arc in two.path}
+
+    def hopeless(self, router: str, cost: int, length: int, tails: Tails) -> bool:
         """Say whether a list need not wait; where lists remember their routers, that is not known yet."""
         if self.simple:
             return False
-        key = (router, length, most)
+        key = (router, length, tails)
         if self.least.get(key, cost) < cost:
             return True
         self.least[key] = cost
-        return any(row.length <= length and row.most >= most for row in self.done.get(router, ()))
+        rows = self.done.get(router, ())
+        return any(row.length <= length and no_worse(row.tails, tails, self.net) for row in rows)
 
 
-def _beats(one: _Label, two: _Label, *, simple: bool) -> bool:
-    if one.length > two.length or one.most < two.most:
-        return False
-    return not simple or {arc.start for arc in one.path} <= {arc.start for arc in two.path}
-
-
-def _longer(on: Plane, label: _Label, known: _Known) -> Iterator[_Label]:
+def _longer(on: Plane, label: _Label, headend: Headend, known: _Known) -> Iterator[_Label]:
     """Yield the lists with one SID more in front."""
-    if label.length + 1 > label.most:
+    if label.length == headend.sids:
         return
+    length = label.length + (headend.sids < ENDLESS)
     for sid, prefix in _sids(on, label.router):
-        most = _most(on.net, sid, label)
-        if label.length + 1 > most:
+        tails = before(sid, label.tails, headend, on.net)
+        if tails is None:
             continue
         after = (*prefix, *label.path)
         spent = label.cost + on.cost(prefix)
         for router, cost, way in on.feeders(sid.router):
-            if router == label.router or known.hopeless(router, spent + cost, label.length + 1, most):
+            if router == label.router or router not in known.since:
+                continue
+            if known.hopeless(router, spent + cost, length, tails):
                 continue
             path = (*way, *after)
             if known.simple and _loops(path):
                 continue
             order = tuple(arc.rank for arc in path)
-            yield _Label(spent + cost, label.length + 1, order, router, most, path, (sid, *label.sids))
+            least = known.since[router] + spent + cost
+            yield _Label(least, spent + cost, order, length, router, tails, path)
 
 
 def _sids(on: Plane, router: str) -> Iterator[tuple[Sid, Path]]:
@@ -244,12 +247,3 @@ def _sids(on: Plane, router: str) -> Iterator[tuple[Sid, Path]]:
     for arc in on.net.into[router]:
         if on.has(arc) and end_x(arc, on.net):
             yield Sid(arc.start, arc.link), (arc,)
-
-
-def _most(net: Topology, sid: Sid, label: _Label) -> int:
-    """Return how long a list may become with a SID in front of it; 0 where the router takes no such list."""
-    bounds, left = net.routers[sid.router].max_sids, label.length + 1
-    if bounds.segments_left is not None and left > bounds.segments_left:
-        return 0
-    pops = left == 1 and bounds.end_pop is not None
-    return min(label.most, (bounds.end_pop or 0) - 1) if pops else label.most

@@ -18,6 +18,8 @@ from intent.kinds.underlay import Router
 
 SLOWEST = 2**24 - 1
 """Largest latency in µs that an IGP can carry (RFC 8570 §4.1); more counts as this."""
+ENDLESS = 1 << 30
+"""In the place of a limit that nobody said."""
 
 
 class Arc(NamedTuple):
@@ -41,35 +43,49 @@ class Arc(NamedTuple):
 Path = tuple[Arc, ...]
 
 
+class Sid(NamedTuple):
+    """One SID of a list: of a router (End), or of a link at it (End.X)."""
+
+    router: str
+    link: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Least costs between routers, worked out for one end when they are first asked for."""
+    """Least costs between routers, worked out for one of them when they are first asked for."""
 
     routers: tuple[str, ...]
     arcs: tuple[tuple[Arc, int], ...]
     """Arcs with their costs: whole numbers with sums below 2**53."""
-    _known: dict[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
-    _graph: list[Any] = field(default_factory=list, compare=False)
+    _known: dict[tuple[str, bool], Mapping[str, int]] = field(default_factory=dict, compare=False)
+    _graphs: dict[bool, Any] = field(default_factory=dict, compare=False)
 
     def to(self, end: str) -> Mapping[str, int]:
         """Return the least cost from each router that has a way to `end`."""
-        known = self._known.get(end)
+        return self._of(end, back=True)
+
+    def since(self, start: str) -> Mapping[str, int]:
+        """Return the least cost to each router that is reached from `start`."""
+        return self._of(start, back=False)
+
+    def _of(self, router: str, *, back: bool) -> Mapping[str, int]:
+        known = self._known.get((router, back))
         if known is None:
-            known = self._known[end] = self._measured(end)
+            known = self._known[router, back] = self._measured(router, back=back)
         return known
 
-    def _measured(self, end: str) -> Mapping[str, int]:
+    def _measured(self, router: str, *, back: bool) -> Mapping[str, int]:
         import rustworkx
 
         index = {name: at for at, name in enumerate(self.routers)}
-        if not self._graph:
-            self._graph.append(rustworkx.PyDiGraph(multigraph=True))
-            self._graph[0].add_nodes_from(self.routers)
-            # Turned round, so that one run from an end gives the cost from everywhere.
-            rows = [(index[arc.end], index[arc.start], cost) for arc, cost in self.arcs]
-            self._graph[0].add_edges_from(rows)
-        found = rustworkx.dijkstra_shortest_path_lengths(self._graph[0], index[end], float)
-        return {self.routers[at]: int(cost) for at, cost in found.items()} | {end: 0}
+        if back not in self._graphs:
+            graph = self._graphs[back] = rustworkx.PyDiGraph(multigraph=True)
+            graph.add_nodes_from(self.routers)
+            rows = [(index[arc.start], index[arc.end], cost) for arc, cost in self.arcs]
+            # Turned round, one run from an end gives the cost from everywhere.
+            graph.add_edges_from([(two, one, cost) for one, two, cost in rows] if back else rows)
+        found = rustworkx.dijkstra_shortest_path_lengths(self._graphs[back], index[router], float)
+        return {self.routers[at]: int(cost) for at, cost in found.items()} | {router: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,8 @@ class Topology:
     by_srlg: Mapping[str, tuple[int, ...]]
     """… and by their shared-risk group."""
     drained: frozenset[str]
+    least_pop: int
+    """What the weakest router can pop (RFC 9352 §4.2); ENDLESS where none says it."""
     igp: Distances
     _only: dict[tuple[str, str], Arc | None] = field(default_factory=dict, compare=False)
 
@@ -163,5 +181,6 @@ def build(routers: Mapping[str, Router], arcs: tuple[Arc, ...]) -> Topology:
         {name: tuple(ranks) for name, ranks in by_link.items()},
         {name: tuple(ranks) for name, ranks in by_srlg.items()},
         frozenset(name for name, router in routers.items() if router.state == "drain"),
+        min((router.max_sids.end_pop or ENDLESS for router in routers.values()), default=ENDLESS),
         Distances(tuple(sorted(routers)), tuple((arc, arc.igp) for arc in arcs)),
     )

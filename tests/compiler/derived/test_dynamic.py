@@ -129,7 +129,11 @@ def test_a_link_that_nothing_forces_is_named() -> None:
 
 def test_a_router_that_takes_no_longer_list_is_said() -> None:
     weak = SQUARE.replace("name: p4,", "name: p4, maxSids: {endPop: 1},")
-    built = build(weak, *NODES, CLUSTER, policy(computed("latency", "includeAny: [fast]")))
+    fast = policy(computed("latency", "includeAny: [fast]"))
+    # Whoever is named behind it pops in its place.
+    assert sids(build(weak, *NODES, CLUSTER, fast)) == ["fcbb:0:4::1", "fcbb:0:2::1"]
+    weak = weak.replace("name: p2,", "name: p2, maxSids: {endPop: 1},")
+    built = build(weak, *NODES, CLUSTER, fast)
     assert "no list that forces a path keeps to maxSids of the routers; the best one" in str(built)
     assert sorted(built.warnings) == ["IC2630", "IC2633"]
 
@@ -312,7 +316,7 @@ def test_a_dynamic_path_needs_access_routers() -> None:
     bare = "".join(line for line in calico_node(1).splitlines(keepends=True) if "uplink" not in line)
     said = {"headends": "{clusters: [core]}", "endpoints": "{nodes: {names: [w2]}}"}
     built = build(SQUARE, bare, calico_node(2), CALICO, FACTS, policy(computed("igp"), **said))
-    assert "a node there says no access router (spec.uplink)" in str(built)
+    assert "a node there names no router of an underlay (spec.uplink)" in str(built)
     resolved = built.compiled.resolved
     assert resolved is not None
     assert candidates(resolved)["te"][0].ways == {}

@@ -80,6 +80,31 @@ def test_a_computed_list_fills_no_more_addresses_than_headends_push() -> None:
     assert "no list that forces a path fits into one address with" in str(build(HALF, *WEAK, PACKED, only))
 
 
+RING = "kind: Underlay\nmetadata: {name: core}\nspec:\n  affinities: [round]\n  routers:\n"
+"""From p1 to p2 by one link, or round over p3, p4 and p5, of which p4 does not pack."""
+for AT in range(1, 6):
+    RING += f'    - {{name: p{AT}, loopback: "fd00:0:{AT}::1", locator: "fcbb:0:{AT}::/48"'
+    RING += f"{'' if AT == 4 else f', endSid: {chr(34)}fcbb:0:{AT}::{chr(34)}'}}}\n"
+RING += "  links:\n    - {name: p1-p2, igpMetric: 20, ends: [{at: p1}, {at: p2}]}\n"
+for FROM, TO in pairwise(["p1", "p3", "p4", "p5", "p2"]):
+    RING += f"    - {{name: {FROM}-{TO}, affinities: [round], ends: [{{at: {FROM}}}, {{at: {TO}}}]}}\n"
+
+
+def test_more_sids_are_taken_where_they_fill_fewer_addresses() -> None:
+    said = policy(computed("igp", "includeAny: [round]"))
+    for nodes in (NODES, WEAK):
+        lists = written(build(RING, *nodes, PACKED, said))
+        assert [len(several) for several in lists] == [1, 1]
+        assert all(several[0].startswith("fcbb:0:3:5:") for several in lists)
+    limit = policy(computed("igp", "includeAny: [round], maxSids: 1"))
+    lists = written(build(RING, *NODES, PACKED, limit))
+    assert [several[0] for several in lists] == ["fcbb:0:4::1"] * 2
+    assert mtu(build(RING, *NODES, PACKED, limit)) == 9000 - 80
+    text = "no list of 1 SIDs forces a path"
+    assert text not in str(build(RING, *WEAK, PACKED, limit))
+    assert "fits into one address with the service SID" in str(build(RING, *WEAK, PACKED, limit))
+
+
 CHAIN = ["p1", "p3", "p4", "p5", "p6", "p2"]
 TWINS = "kind: Underlay\nmetadata: {name: core}\nspec:\n  routers:\n"
 """Six routers in a row, with two links from each to the next; and a slower way around them, over p7."""

@@ -40,6 +40,15 @@ def test_the_carrier_that_was_measured() -> None:
     assert pack(several) == ("fcbb:0:11:12:2:d4::",)
 
 
+def test_carriers_are_filled_from_the_end_so_that_few_segments_are_left() -> None:
+    several = [(text, compressed(IPv6Address(text), 1)) for text in (f"fcbb:0:{at}::" for at in range(1, 8))]
+    service = "fcbb:0:9:d4::"
+    assert pack([*several, (service, compressed(IPv6Address(service), 2))]) == (
+        "fcbb:0:1:2:3::",
+        "fcbb:0:4:5:6:7:9:d4",
+    )
+
+
 def test_a_carrier_steps_down_to_what_it_holds() -> None:
     down = ("fcbb:0:11:12:2:d4::", "fcbb:0:12:2:d4::", "fcbb:0:2:d4::", "fcbb:0:d4::")
     assert steps_down(down[0]) == down

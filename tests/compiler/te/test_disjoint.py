@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.te.disjoint import Disjointness, move, pair, shared
+from compiler.te.limits import Headend
 from compiler.te.search import Found, Plane, best, plane
 from compiler.te.topology import Path, Topology
 from tests.nets import net, nets, price, simple_paths
@@ -50,7 +51,7 @@ def test_moving_the_first_path_finds_pairs_without_a_common_risk(on: Topology) -
     on_te = plane(on, "te", on.arcs)
 
     def place(less: Plane) -> Found | None:
-        return best(less, "r0", "r1", 15)
+        return best(less, "r0", "r1", Headend(16))
 
     def other(path: Path) -> Found | None:
         return place(on_te.without(shared(on, path, "srlg", ("r0", "r1"))))

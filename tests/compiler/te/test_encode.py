@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.te.encode import Sid, encode, follow, forceable
-from compiler.te.topology import Topology
+from compiler.te.carriers import Compressed
+from compiler.te.encode import encode, follow, forceable
+from compiler.te.limits import Headend
+from compiler.te.topology import Path, Sid, Topology
 from tests.nets import lists, net, nets, simple_paths, walks
 
 SQUARE = net(
@@ -27,6 +29,25 @@ def path(on: Topology, *links: str) -> tuple[object, ...]:
         found.append(arc)
         at = arc.end
     return tuple(found)
+
+
+def test_more_sids_are_taken_where_they_fill_fewer_addresses() -> None:
+    ring = net(
+        [
+            ("r0", "r2", 1, 1, False, False),
+            ("r2", "r3", 1, 1, False, False),
+            ("r3", "r4", 1, 1, False, False),
+            ("r4", "r1", 1, 1, False, False),
+            ("r0", "r1", 2, 2, False, False),
+        ]
+    )
+    way: Path = path(ring, "l00", "l01", "l02", "l03")  # type: ignore[assignment] # arcs of the ring
+    assert encode(way, ring) == (Sid("r3"),)
+    small = {Sid(name): Compressed(0, (1,)) for name in ("r2", "r4")}
+    for service, sids in ((Compressed(0, (1, 1)), (Sid("r2"), Sid("r4"))), (None, (Sid("r3"),))):
+        assert encode(way, ring, Headend(small=small, services=(service,))) == sids
+    one = Headend(sids=1, small=small, services=(Compressed(0, (1, 1)),))
+    assert encode(way, ring, one) == (Sid("r3"),)
 
 
 def test_one_of_two_equal_ways_needs_one_router() -> None:

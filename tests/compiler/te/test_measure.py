@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.te.encode import Sid, follow
+from compiler.te.encode import follow
 from compiler.te.measure import Spread, passes, spread
-from compiler.te.topology import Arc, Path, Topology
+from compiler.te.topology import Arc, Path, Sid, Topology
 from tests.nets import lists, nets, walks
 
 
