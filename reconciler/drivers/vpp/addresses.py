@@ -1,7 +1,8 @@
 """Addresses and prefixes as text and as the bytes of a message, each worked out once.
 
 The same address is looked at by the guard, packed, and read back again: whoever comes first pays. A prefix is
-family, 16 bytes of address and length, with whatever host bits it has.
+family, 16 bytes of address and length, with whatever host bits it has. Any thread may ask: where several ask
+the same at once, or one makes room meanwhile, an answer is worked out twice, and is the same.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from enum import IntFlag
 from functools import lru_cache
 from importlib import resources
 from socket import AF_INET, inet_ntop
+from threading import Lock
 from typing import Any, Final
 
 from reconciler.drivers.base import PermanentError
@@ -21,6 +22,8 @@ from reconciler.drivers.vpp.addresses import text6
 HEADER: Final = frozenset({"_vl_msg_id", "client_index", "context"})
 _CUT: Final = {"sids": "num_sids", "label_stack": "n_labels"}
 """Arrays of fixed length, and how many of their entries count."""
+_ONE_AT_A_TIME: Final = Lock()
+"""Held by whoever uses vpp-papi: its table of types is one for the process, and each VPP replaces it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Definitions:
         if unknown := sorted(set(arguments) - set(definition.fields) | set(arguments) & HEADER):
             raise PermanentError(f"this VPP's {message} has no {', '.join(unknown)}")
         try:
-            return bytes(definition.pack({**arguments, **head}))
+            with _ONE_AT_A_TIME:
+                return bytes(definition.pack({**arguments, **head}))
         except Exception as error:
             raise PermanentError(f"{message} cannot be packed: {error.__cause__ or error}") from error
 
@@ -61,7 +65,8 @@ class Definitions:
         """Return the fields of a message; PermanentError where the bytes do not fit its definition."""
         try:
             # Conversions by vpp-papi would drop the host bits of prefixes.
-            found, _ = self.messages[message].unpack(bytes(data), ntc=True)
+            with _ONE_AT_A_TIME:
+                found, _ = self.messages[message].unpack(bytes(data), ntc=True)
             return {
                 name: value
                 for name, value in _fields(found, self.messages[message]).items()
@@ -71,9 +76,14 @@ class Definitions:
             raise PermanentError(f"{message} cannot be unpacked: {error}") from error
 
 
-@lru_cache(maxsize=2)
 def definitions(json: str) -> Definitions:
     """Read what VPP answers to get_api_json; PermanentError where vpp-papi does not understand it."""
+    with _ONE_AT_A_TIME:
+        return _definitions(json)
+
+
+@lru_cache(maxsize=2)
+def _definitions(json: str) -> Definitions:
     from vpp_papi import vpp_papi, vpp_serializer
 
     # vpp-papi keeps types by name for the whole process, and would read a newer VPP by an older one's types.
