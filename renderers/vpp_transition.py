@@ -42,7 +42,7 @@ Pair = tuple[Resource | None, Resource | None]
 _RULES: Final = Rules(replaces=REPLACES)
 _HEAVIEST: Final = 255
 """Weight of a path."""
-_OTHER_WAY: Final = {"route": "steering", "steering": "route"}
+_OTHER_WAY: Final = {"route": "steering", "steering": "route", "address": "steering"}
 
 
 class HeldList(NamedTuple):
@@ -66,6 +66,16 @@ class Held:
     """Addresses with their length of each interface of ours."""
     ways: Mapping[tuple[str, str], Resource] = field(default_factory=dict)
     """Our routes and our steering by type and name: both are called by table and prefix."""
+    connected: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
+    """Our addresses by table and prefix: VPP routes the prefix to their interface."""
+    tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Tables of each interface by family; 0 is left out."""
+
+    def instead(self, kind: str, place: str) -> tuple[Resource, ...]:
+        """Return what of ours leads the prefix of a new object now, by its table and prefix."""
+        other = self.ways.get((_OTHER_WAY.get(kind, ""), place))
+        on_interfaces = self.connected.get(place, ()) if kind == "steering" else ()
+        return (*on_interfaces, *([other] if other else ()))
 
 
 class Step(NamedTuple):
@@ -88,7 +98,9 @@ def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     ours = list(chain.from_iterable(typed.values()))
     sources_change = any(after is not None and before != after for before, after in typed["encap"])
     dead = (one.spec["weight"] for one in held.ways.values() if "weight" in one.spec)
-    batch = _Batch(ours, held, site, sources_change, max(dead, default=1) % _HEAVIEST + 1)
+    weight = max(dead, default=1) % _HEAVIEST + 1
+    tables = {one.key.name: one.spec["tables"] for _, one in typed["interface"] if one is not None}
+    batch = _Batch(ours, held, site, sources_change, weight, {**held.tables, **tables})
     going = []
     for before, after in ours:
         if after is not None:
@@ -116,6 +128,8 @@ class _Batch:
     """Whether lists that stand hold a source or hop limit that is no longer the right one."""
     weight: int
     """Of paths that shall be like no other path that was shown to be dead."""
+    tables: Mapping[str, Mapping[str, int]]
+    """Tables of interfaces by family, as they shall be."""
 
 
 def _typed(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
@@ -154,10 +168,18 @@ def _made(after: Resource, batch: _Batch) -> Operations:
 
     VPP keeps what was there before in the path of what is steered over it, and loses every other packet.
     """
-    other = _OTHER_WAY.get(after.key.type)
-    instead = batch.held.ways.get((other, after.key.name)) if other else None
-    made = creation(after, batch.site)
-    return made if instead is None else removal(instead, batch.site) + made
+    instead = batch.held.instead(after.key.type, _place(after, batch))
+    away = [message for one in instead for message in removal(one, batch.site)]
+    return (*away, *creation(after, batch.site))
+
+
+def _place(after: Resource, batch: _Batch) -> str:
+    """Return table and prefix that an object leads; of other objects the name."""
+    if after.key.type != "address":
+        return after.key.name
+    network = ip_interface(after.spec["prefix"]).network
+    tables = batch.tables.get(after.spec["interface"], {})
+    return f"{tables.get(f'ipv{network.version}', 0)} {network}"
 
 
 def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operation]:

@@ -41,7 +41,7 @@ from reconciler.drivers.vpp.staging import (
     rehearsed,
     site_of,
     stands,
-    steered_anew,
+    steered_over,
     unfit,
     unsayable,
     wanted,
@@ -229,7 +229,7 @@ class Vpp:
         lists = read_lists(self._client) if changed else {}
         users = self._users(seen, tables) if tables else {}
         stand = held(seen, known, lists)
-        taken |= read_hidden(self._client, steered_anew(left, stand.steering))
+        taken |= read_hidden(self._client, steered_over(left, stand))
         model = Model(seen, users, taken, lists)
         return Ready(self._client.instance, model, site_of(seen), stand, left)
 

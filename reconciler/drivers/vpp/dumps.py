@@ -29,6 +29,8 @@ L2: Final = 2
 _V6: Final = 6
 """Traffic type of IPv6."""
 FAMILIES: Final = ("ipv4", "ipv6")
+CONNECTED: Final = "interface"
+"""FIB source of the prefixes in which interfaces have addresses."""
 _SR: Final = "SR"
 """FIB source of what is steered."""
 _PASSIVE: Final = frozenset(
@@ -183,10 +185,14 @@ def read_exact(client: Client, seen: Seen, places: Collection[tuple[int, str]]) 
 
 
 def read_hidden(client: Client, places: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """Return which steered prefixes somebody routes too: no dump shows what a better source hides."""
+    """Return which prefixes somebody routes too: no dump shows what a better source hides.
+
+    Where it is only that an interface is connected to a prefix, that is said.
+    """
     found = {}
     for place, entry in zip(places, _entries(client, places), strict=True):
-        if others := [name for name in entry if name not in _PASSIVE]:
+        others = sorted((name for name in entry if name not in _PASSIVE), key=CONNECTED.__eq__)
+        if others:
             found[place] = others[0]
     return found
 

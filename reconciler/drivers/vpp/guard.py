@@ -131,7 +131,11 @@ def _address(model: Model, arguments: Arguments) -> None:
         raise HarmfulError("taking all addresses of an interface would take those of others")
     _address_text(prefix)
     _ours(model, index, f"address {prefix}")
-    (model.addresses.add if arguments["is_add"] else model.addresses.discard)((index, prefix))
+    if arguments["is_add"]:
+        model.addresses.add((index, prefix))
+    else:
+        model.addresses.discard((index, prefix))
+        model.disconnected(index, prefix)
 
 
 def _source(model: Model, arguments: Arguments) -> None:

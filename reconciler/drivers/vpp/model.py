@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from ipaddress import ip_interface
 from typing import Any, Final
 
-from reconciler.drivers.vpp.dumps import Seen, Table
+from reconciler.drivers.vpp.dumps import CONNECTED, Seen, Table
 from reconciler.drivers.vpp.observe import DT, ranges, span
 from renderers.vpp_messages import DROP, NONE
 from renderers.vpp_transition import HeldList
@@ -80,6 +81,19 @@ class Model:
     def opened(self, name: str, index: int) -> None:
         """Take note of the index of an interface that VPP has just taken."""
         self.interfaces[index] = (name, "")
+
+    def disconnected(self, index: int, prefix: str) -> None:
+        """Take note that a prefix is no longer on interfaces, once none has an address in it."""
+        network = ip_interface(prefix).network
+        is_ip6 = ":" in prefix
+        table = self.bound.get((index, is_ip6), 0)
+        left = (
+            ip_interface(other).network == network and self.bound.get((at, is_ip6), 0) == table
+            for at, other in self.addresses
+        )
+        place = table, str(network)
+        if self.taken.get(place) == CONNECTED and not any(left):
+            del self.taken[place]
 
     def routed(self, place: Place, to: Way | None) -> None:
         """Take note of a route of ours, or that there is none; those that discard own their range."""

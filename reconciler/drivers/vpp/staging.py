@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from ipaddress import ip_interface
+from typing import Final
 
 from reconciler.drivers.base import MOVED
 from reconciler.drivers.vpp.dumps import Seen, Table
@@ -50,7 +51,7 @@ class Ready:
         return all(
             action.before is None
             and action.key.type in _FREE
-            and ("route", action.key.name) not in self.held.ways
+            and not self.held.instead(action.key.type, action.key.name)
             for action in self.left
         )
 
@@ -75,7 +76,7 @@ def wanted(actions: Iterable[Action]) -> frozenset[str]:
         match kind:
             case "steering" if not new:
                 found |= {"steering", "way"}
-            case "steering" | "route":
+            case "steering" | "route" | "address":
                 found.add("steering")
             case "policy" if new:
                 found.add("policy")
@@ -151,16 +152,18 @@ def places(actions: Iterable[Action]) -> tuple[list[Place], set[Table]]:
     return routes, tables
 
 
-def steered_anew(actions: Iterable[Action], into: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[Place]:
-    """Return the prefixes that are steered once more while they are steered; `into`: what is, by policy."""
+def steered_over(actions: Iterable[Action], stand: Held) -> list[Place]:
+    """Return the prefixes that are steered where something of ours leads already: steering, or an address."""
     found = []
     for action in actions:
         before, after = action.before, action.after
-        if before is not None and after is not None:
-            if action.key.type == "steering":
-                found.append((after.spec["table"], after.spec["prefix"]))
-            elif action.key.type == "policy" and made_anew(before, after):
-                found += [(row["table"], row["prefix"]) for row in into.get(after.spec["bsid"], ())]
+        if after is None:
+            continue
+        if action.key.type == "steering" and (before is not None or action.key.name in stand.connected):
+            found.append((after.spec["table"], after.spec["prefix"]))
+        elif before is not None and action.key.type == "policy" and made_anew(before, after):
+            rows = stand.steering.get(after.spec["bsid"], ())
+            found += [(row["table"], row["prefix"]) for row in rows]
     return found
 
 
@@ -186,7 +189,21 @@ def held(seen: Seen, known: Known, lists: Mapping[str, Sequence[HeldList]]) -> H
             for name, thing in known.items()
             if name[0] in ("route", "steering") and thing.ours
         },
+        _connected(seen, known),
+        {name: one.tables for name, one in seen.interfaces.items()},
     )
+
+
+def _connected(seen: Seen, known: Known) -> dict[str, list[Resource]]:
+    """Return our addresses by the table and prefix that VPP routes to their interface."""
+    found: dict[str, list[Resource]] = {}
+    for (kind, name), (spec, ours) in known.items():
+        if kind == "address" and ours:
+            network = ip_interface(spec["prefix"]).network
+            table = seen.interfaces[spec["interface"]].tables.get(f"ipv{network.version}", 0)
+            address = Resource(Key(FAMILY, "", kind, name), spec)
+            found.setdefault(f"{table} {network}", []).append(address)
+    return found
 
 
 def rehearsed(ready: Ready, new: Iterable[Resource] = ()) -> tuple[Ready, dict[Key, str]]:

@@ -20,6 +20,8 @@ FRAME: Final = struct.Struct(">QII")
 _CHUNK: Final = 1 << 18
 _LONGEST: Final = 1 << 26
 """No message is longer; the definitions of all messages are some 3 MB."""
+_TELNET: Final = b"\xff\xfc"
+"""How the command line greets; a frame of VPP begins with a pointer or zeros."""
 
 
 def framed(message: bytes) -> bytes:
@@ -115,6 +117,9 @@ class Wire:
     def _whole(self) -> list[bytes]:
         """Cut whole messages off what was read."""
         messages: list[bytes] = []
+        if self._in.startswith(_TELNET):
+            why = "is the socket of VPP's command line; name that of its API (socksvr in startup.conf)"
+            raise PermanentError(f"{self._path} {why}")
         end, head, length_of = len(self._in), FRAME.size, FRAME.unpack_from
         if end < head or end < head + length_of(self._in)[1] <= _LONGEST:
             return messages

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -312,3 +313,20 @@ def test_policies_that_others_took_away_come_back(others: Peer, driver: Vpp) -> 
     once(driver, wanted)
     brought(driver, wanted)
     assert paths(others) == [1, 1]
+
+
+def test_a_prefix_that_was_on_an_interface_of_ours_is_steered_at_once(path: Path, driver: Vpp) -> None:
+    """As the prefix of a network whose pods move to another node does, and back."""
+    host = f"ic{uuid.uuid4().hex[:8]}"
+    with hosted(path, host):
+        name = f"host-{host}"
+        interface = an_interface(host, ipv4=7, ipv6=7)
+        spec = {"interface": name}
+        here = [
+            vpp("address", f"{name} {one}", {**spec, "prefix": one}) for one in ("10.6.0.1/24", "fd06::1/64")
+        ]
+        here = [replace(one, needs=(interface.key,)) for one in here]
+        for gone in ([interface], []):
+            brought(driver, [*GROUND, interface, *here])
+            brought(driver, [*GROUND, *gone, *STEERED])
+        brought(driver, [])
