@@ -24,8 +24,8 @@ _ECHO: Final = struct.Struct("!BBHHH")
 _BURST: Final = 64
 """So many packets go out at once: queues of the kernel hold a thousand."""
 _BUFFER: Final = 64 << 20
-_SILENCE: Final = 2.0
-"""Seconds without a packet after which a receiver gives up."""
+_SETTLED: Final = 0.5
+"""Seconds without a packet after which nothing more comes, once standard input is closed."""
 
 
 def main(words: list[str]) -> None:
@@ -62,7 +62,10 @@ def send(address: str, rate: str, flows: str = "1", size: str = "64") -> dict[st
 
 
 def receive(family: str) -> dict[str, float]:
-    """Receive until the end of the stream; report what came, and the longest time in which nothing did."""
+    """Receive until the end of the stream; report what came, and the longest time in which nothing did.
+
+    Where the packets that end it are lost, it is over once standard input is closed: a sender may be held up.
+    """
     kind = socket.AF_INET6 if family == "ipv6" else socket.AF_INET
     inlet = socket.socket(kind, socket.SOCK_DGRAM)
     inlet.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _BUFFER)
@@ -71,19 +74,19 @@ def receive(family: str) -> dict[str, float]:
     sys.stdout.flush()
     seen, received, twice, late, highest = bytearray(1 << 20), 0, 0, 0, -1
     last, longest, clock = 0.0, 0.0, time.perf_counter
-    inlet.settimeout(60)
+    inlet.settimeout(_SETTLED)
     while True:
         try:
             number = int.from_bytes(inlet.recv(2048)[:8], "big")
         except TimeoutError:
-            break
+            if select.select([sys.stdin], [], [], 0)[0]:
+                break
+            continue
         if number == END:
             break
         now = clock()
-        if not last:
-            inlet.settimeout(_SILENCE)
-        elif now - last > longest:
-            longest = now - last
+        if last:
+            longest = max(longest, now - last)
         last = now
         if number >= len(seen):
             seen.extend(bytes(max(len(seen), number)))
@@ -125,14 +128,15 @@ def _listen(
     answered: set[int],
     enough: int = 0,
 ) -> None:
-    """Take answers until a time, or until there are enough."""
+    """Take answers until a time, or until there are enough; those that are there already in any case."""
     reply, skipped = expected
-    while (left := until - time.perf_counter()) > 0 and not (enough and len(answered) >= enough):
-        if select.select([inlet], [], [], left)[0]:
-            packet = inlet.recv(2048)[skipped:]
-            kind, _, _, name, number = _ECHO.unpack_from(packet)
-            if (kind, name) == (reply, 4711):
-                answered.add(number)
+    while not (enough and len(answered) >= enough):
+        if not select.select([inlet], [], [], max(0.0, until - time.perf_counter()))[0]:
+            return
+        packet = inlet.recv(2048)[skipped:]
+        kind, _, _, name, number = _ECHO.unpack_from(packet)
+        if (kind, name) == (reply, 4711):
+            answered.add(number)
 
 
 def blast(address: str, count: str, size: str) -> dict[str, float]:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from lab.loss import Loss, measured
 from lab.spaces import LabError, Spaces, stream
 from reconciler.apply import apply
+from reconciler.drivers.base import TransientError
 from reconciler.drivers.vpp.client import Client
 from reconciler.drivers.vpp.driver import Vpp
 from reconciler.plan import plan
@@ -35,6 +36,8 @@ BSID: Final = "cafe:1::1"
 SERVICE: Final = "fcdd:b::4"
 _TABLE: Final = 10
 _WARM: Final = 0.5
+_STARTS: Final = 60.0
+"""Seconds that a VPP has to answer."""
 _MEMIF: Final = "memif1/0"
 TURNS: Final = (
     ((1, ("fcbb::1", SERVICE)),),
@@ -91,16 +94,7 @@ def _running(spaces: Spaces, folder: Path) -> Iterator[dict[str, Client]]:
             processes.append(_start(spaces, folder / name, name))
             spaces.running.append(processes[-1])
         for name, process in zip(NAMES, processes, strict=True):
-            socket = folder / name / "api.sock"
-            for _ in range(200):
-                if socket.exists() or process.poll() is not None:
-                    break
-                time.sleep(0.05)
-            if not socket.exists():
-                said = (folder / name / "log").read_text(errors="replace").strip()
-                raise LabError(f"VPP {name} did not start: {said[-500:]}")
-            clients[name] = Client(str(socket))
-            clients[name].connect()
+            clients[name] = connected(folder / name, name, process)
         yield clients
     finally:
         for client in clients.values():
@@ -112,6 +106,21 @@ def _running(spaces: Spaces, folder: Path) -> Iterator[dict[str, Client]]:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def connected(folder: Path, name: str, process: subprocess.Popen[bytes]) -> Client:
+    """Return a client of a VPP as soon as it answers: its socket is there a moment before it listens."""
+    client, limit = Client(str(folder / "api.sock")), time.monotonic() + _STARTS
+    while True:
+        try:
+            client.connect()
+        except TransientError as error:
+            if process.poll() is not None or time.monotonic() > limit:
+                said = (folder / "log").read_text(errors="replace").strip()
+                raise LabError(f"VPP {name} did not start: {said[-500:] or error}") from None
+            time.sleep(0.05)
+        else:
+            return client
 
 
 def _start(spaces: Spaces, folder: Path, name: str) -> subprocess.Popen[bytes]:
@@ -155,13 +164,15 @@ def _wire(spaces: Spaces, folder: Path, clients: dict[str, Client]) -> None:
         "set interface ip address host-pod 10.2.0.1/24",
         f"sr localsid address {SERVICE} behavior end.dt4 0",
     )
-    for _ in range(100):
+    limit, shown = time.monotonic() + _STARTS, ""
+    while time.monotonic() < limit:
         shown = clients["headend"].cli(f"show interface {_MEMIF}") + clients["egress"].cli(
             "show interface memif2/0"
         )
         if shown.count(" up ") == 2:  # noqa: PLR2004 -- both
             return
         time.sleep(0.05)
+    raise LabError(f"the VPPs do not reach each other: {shown.strip()}")
 
 
 def _memif(

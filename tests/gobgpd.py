@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,9 +43,13 @@ class StandIn:
     failures: list[tuple[str, grpc.StatusCode, str]] = field(default_factory=list)
     """Calls that fail once: method, code, words."""
     history: list[Any] = field(default_factory=list)
-    delay: float = 0.0
-    """Seconds that writing takes."""
+    awake: threading.Event = field(default_factory=threading.Event)
+    """Whether it writes what it is told to; else it waits for this."""
     watchers: list[queue.Queue[Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin awake."""
+        self.awake.set()
 
     @property
     def address(self) -> str:
@@ -87,7 +92,7 @@ class StandIn:
             return new("GetBgpResponse", **{"global": new("Global", asn=self.asn, router_id=self.router_id)})
         if not self.asn:
             context.abort(grpc.StatusCode.UNKNOWN, "bgp server hasn't started yet")
-        time.sleep(self.delay)
+        self.awake.wait(60)
         if method == "AddPath":
             if not _next_hop(request.path):
                 context.abort(grpc.StatusCode.UNKNOWN, "nexthop not found")
@@ -199,14 +204,7 @@ def stand_in(version: int = 3, port: int = 0) -> Iterator[StandIn]:
     try:
         yield made
     finally:
-        server.stop(None).wait(10)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+        server.stop(None).wait(60)
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ def real(router_id: str, netns: str = "", neighbors: Sequence[Neighbor] = ()) ->
         if netns:
             command = ["ip", "netns", "exec", netns, *command]
         with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-            api = Api(address, timeout=5.0)
+            api = Api(address, timeout=60.0)
             try:
                 _wait_for(api, folder)
                 yield api
@@ -261,7 +259,7 @@ def configuration(router_id: str, neighbors: Sequence[Neighbor]) -> str:
 
 
 def _wait_for(api: Api, folder: Path) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             # gRPC waits a second before it tries a second time.

@@ -131,6 +131,26 @@ def test_rights_name_kinds_that_are_shipped() -> None:
         assert "*" not in verbs
 
 
+COLUMN: Final = re.compile(r'(\.[.\w]+?)(?:\[\?\(@\.type=="(\w+)"\)\]\.status)?')
+"""What a column shows: a field, or the status of one of the conditions."""
+
+
+def test_columns_of_nodes_show_what_there_is() -> None:
+    """Nobody complains about a column of nothing; a real API server shows them in tests/real."""
+    (version,) = one(DEPLOY / "crds/nodeoverlays.yaml", "CustomResourceDefinition")["spec"]["versions"]
+    assert version["subresources"] == {"status": {}}
+    told = (ROOT / "docs/agent.md").read_text()
+    for column in version["additionalPrinterColumns"]:
+        found = COLUMN.fullmatch(column["jsonPath"])
+        assert found, column
+        at = version["schema"]["openAPIV3Schema"]
+        for name in found[1].split(".")[1:]:
+            at = {"type": "date"} if name == "creationTimestamp" else at["properties"].get(name, at)
+            assert at is not version["schema"]["openAPIV3Schema"], column
+        assert at["type"] == ("array" if found[2] else column["type"]), column
+        assert found[2] is None or f"| `{found[2]}` |" in told, column
+
+
 def test_an_agent_can_change_nothing_but_its_word() -> None:
     rules = one(DEPLOY / "intentc-agent.yaml", "Role")["rules"]
     writing = {"create", "update", "patch", "delete", "deletecollection"}

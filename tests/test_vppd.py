@@ -75,7 +75,7 @@ def test_it_dies_of_a_source_that_it_does_not_have(server: StandIn, peer: Peer) 
 def test_vpp_papi_takes_it_for_a_vpp(server: StandIn) -> None:
     from vpp_papi import VPPApiClient  # noqa: PLC0415 -- slow, and for this test alone
 
-    client = VPPApiClient(server_address=str(server.path), bootstrapapi=True)
+    client = VPPApiClient(server_address=str(server.path), bootstrapapi=True, read_timeout=60)
     client.connect("test")
     assert client.api.control_ping().vpe_pid == server.state.pid
     said = {"num_sids": 1, "weight": 3, "sids": ["fcbb::1"] + ["::"] * 15}

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +52,11 @@ def started(
     """
     assert BINARY
     plugins = f"path {PLUGINS}" if PLUGINS else ""
+    memory = f"intentc-{uuid.uuid4().hex[:12]}"  # folders of tests at the same time have the same names
     (folder / "startup.conf").write_text(f"""
 unix {{ nodaemon cli-listen {folder}/cli.sock runtime-dir {folder} poll-sleep-usec {sleep} }}
 socksvr {{ socket-name {folder}/api.sock }}
-api-segment {{ prefix {folder.name} }}
+api-segment {{ prefix {memory} }}
 memory {{ main-heap-size 512M main-heap-page-size 4k }}
 buffers {{ page-size 4k buffers-per-numa 4096 }}
 statseg {{ size 32M page-size 4k socket-name {folder}/stats.sock }}
@@ -66,10 +68,12 @@ plugins {{ {plugins} plugin default {{ disable }} plugin af_packet_plugin.so {{ 
     try:
         yield folder / "api.sock"
         if dies:
-            assert process.wait(20) != 0
+            assert process.wait(60) != 0
         assert dies or process.poll() is None, "VPP did not survive"
     finally:
         _end(process)
+        for left in Path("/dev/shm").glob(f"{memory}-*"):  # noqa: S108 -- where VPP puts it, and leaves it
+            left.unlink()
 
 
 def _launched(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
@@ -79,17 +83,17 @@ def _launched(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     thousands of times too fast, and it does nothing but look for timers that have expired.
     """
     path = folder / "api.sock"
-    for _ in range(3):
+    for patience in (5, 20, 60):
         path.unlink(missing_ok=True)  # of the one before
         with (folder / "log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            for _ in range(200):
-                if _listens(path):
+            for _ in range(600):
+                if _listens(path, process.pid):
                     break
                 assert process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.1)
-            with Peer(path, patience=5):
+            with Peer(path, patience):
                 return process
         except (Died, OSError):
             _end(process)
@@ -102,7 +106,7 @@ def _launched(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(10)
     except subprocess.TimeoutExpired:
         # VPP allocates memory in its handler of signals, and waits for ever where one came in between; one
         # that is busy with its timers never gets to its end.
@@ -116,7 +120,7 @@ def running(folder: Path) -> Iterator[Any]:
     from vpp_papi import VPPApiClient  # noqa: PLC0415 -- only where there is a VPP
 
     with started(folder) as path:
-        client = VPPApiClient(server_address=str(path), bootstrapapi=True)
+        client = VPPApiClient(server_address=str(path), bootstrapapi=True, read_timeout=60)
         client.connect("intentc-test")
         for command in (
             "create loopback interface",
@@ -128,9 +132,15 @@ def running(folder: Path) -> Iterator[Any]:
         client.disconnect()
 
 
-def _listens(path: Path) -> bool:
-    """Say whether somebody listens at a socket, without knocking: VPP may miss that a visitor has gone."""
-    rows = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+def _listens(path: Path, pid: int) -> bool:
+    """Say whether somebody listens at a socket, without knocking: VPP may miss that a visitor has gone.
+
+    Only who is in the network namespace of a process sees its sockets.
+    """
+    try:
+        rows = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False  # it has ended, which is told elsewhere
     return any(row.endswith(f" {path}") and row.split()[3] == "00010000" for row in rows)
 
 

@@ -247,7 +247,7 @@ def delegated(config: Path, namespace: str = "intentc-system") -> Iterator[Rig]:
         return sorted((body["metadata"]["uid"], body["metadata"]["generation"]) for body in bodies)
 
     with Agents(connect(config), namespace):
-        driver = Overlay("nodes", lambda: connect(config), namespace, ("east",), Patience(10.0, 2.0))
+        driver = Overlay("nodes", lambda: connect(config), namespace, ("east",), Patience(60.0, 2.0))
         yield Rig(driver, plant, stands, effects, OF_NODES)
     kube.close()
 

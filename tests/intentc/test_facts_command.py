@@ -159,7 +159,7 @@ def test_who_was_never_heard_is_told(server: StandIn, capsys: pytest.CaptureFixt
     assert run(["facts", "capture"]) == 0
     told = capsys.readouterr()
     assert "wrote facts/captured-bgp.yaml: 2 nodes" in told.out
-    assert "calico-2: is not heard; nothing is known of it" in told.err
+    assert "calico-2: is not heard, and in no capture before" in told.err
     assert "fd22::77 announces itself, and no node has that address" in told.err
 
 

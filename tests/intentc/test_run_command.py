@@ -11,9 +11,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -22,6 +21,7 @@ import pytest
 
 from intentc.cli import run
 from intentc.commands.run import arguments
+from tests.agents import LIMIT, until
 from tests.remotes import Remote, template
 
 ROOT = Path(__file__).parents[2]
@@ -136,10 +136,15 @@ def test_a_report_that_breaks_does_not_end_the_loop(
     assert "secret" not in said
 
 
-def start(words: list[str], *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "intentc", *words, *more], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    )
+@contextmanager
+def start(words: list[str], *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command, and end it at the latest with the block."""
+    command = [sys.executable, "-m", "intentc", *words, *more]
+    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def await_line(process: subprocess.Popen[str], text: str) -> str:
@@ -159,7 +164,7 @@ def test_a_signal_ends_it_and_no_second_one_runs_beside_it(
         assert run([*words, "--once"]) == 1
         assert "another intentc run is at work" in capsys.readouterr().err
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(LIMIT) == 0
     assert run([*words, "--once"]) == 0
 
 
@@ -239,22 +244,27 @@ def test_files_that_may_not_grow_stop_nothing_for_good(words: list[str], tmp_pat
 
 def test_a_stuck_loop_is_seen_from_outside(words: list[str], tmp_path: Path) -> None:
     """A notify command that takes its time stands for anything that a loop can be stuck in."""
-    slow = f"{sys.executable} -c 'import time; time.sleep(3)'"
+    waiting = "import os, time\nparent = os.getppid()\nwhile os.getppid() == parent: time.sleep(0.1)"
+    slow = shlex.join([sys.executable, "-c", waiting])
     more = ("--listen", "127.0.0.1:0", "--stuck-after", "0.5", "--notify", slow)
     with start(words, *more) as process:
         port = re.search(r":(\d+)/livez", await_line(process, "/livez"))
         assert port is not None
         address = f"http://127.0.0.1:{port[1]}"
         await_line(process, "applied: commit")
-        time.sleep(0.8)
-        with pytest.raises(HTTPError) as error:
-            urlopen(f"{address}/livez", timeout=5)  # noqa: S310 -- http
-        assert error.value.code == 503
-        error.value.close()
-        with urlopen(f"{address}/metrics", timeout=5) as answer:  # noqa: S310 -- http
+        until(lambda: code_of(f"{address}/livez") == 503)
+        with urlopen(f"{address}/metrics", timeout=LIMIT) as answer:  # noqa: S310 -- http
             assert b"intentc_turns" in answer.read()
-        process.kill()
     assert status_is_whole(tmp_path / "state")
+
+
+def code_of(address: str) -> int:
+    try:
+        with urlopen(address, timeout=LIMIT) as answer:  # noqa: S310 -- http
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
 
 
 def status_is_whole(state: Path) -> bool:

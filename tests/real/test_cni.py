@@ -39,12 +39,11 @@ def _able() -> None:
     for plugin in ("ptp", "bridge", "host-local", "static", "portmap"):
         if not (PLUGINS / plugin).exists():
             pytest.skip(f"CNI plugin {plugin} is not in {PLUGINS}")
-    probe = subprocess.run(
-        ["ip", "netns", "add", "intentc-probe"], capture_output=True, text=True, check=False
-    )
+    name = f"intentc-probe-{uuid.uuid4().hex[:8]}"
+    probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if probe.returncode:
         pytest.skip(f"no network namespaces here: {probe.stderr.strip()}")
-    subprocess.run(["ip", "netns", "del", "intentc-probe"], check=True)
+    subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 @dataclass

@@ -61,7 +61,7 @@ class Peers:
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def test_an_agent_takes_them_and_hears_of_changes(direct: Peers, driver: Gobgp) 
     while watch.wait(0.5):
         pass
     bring(driver, resource(ours("fcbb:0:1::"), "edge"))
-    assert watch.wait(20)
+    assert watch.wait(60)
     direct.until(lambda found: len(found) == 1, "it is there")
     (policy,) = received(direct.headend)
     assert (policy.bsid, policy.color, policy.preference) == ("cafe::64", 100, 200)
@@ -161,7 +161,7 @@ def test_an_agent_takes_them_and_hears_of_changes(direct: Peers, driver: Gobgp) 
     while watch.wait(0.5):
         pass
     bring(driver)
-    assert watch.wait(20), "a withdrawal is a change"
+    assert watch.wait(60), "a withdrawal is a change"
     direct.until(lambda found: found == [], "it is gone")
     assert received(direct.headend) == ()
     watch.close()
@@ -213,6 +213,7 @@ def test_on_the_wire_nobody_passes_it_on_and_nothing_has_a_name(
     assert bytes.fromhex("0d1a10") in update, "segment B with its behaviour, and the flag that says so"
     assert bytes.fromhex("0c06") in update
     assert bytes.fromhex("0f028000") in update, "priority 128"
+    assert sub_tlvs(update) == SAID, "and never 129, a name"
     assert len(update) <= update_size([2, 2], 0)
 
 
@@ -227,7 +228,7 @@ def captured(found: Peers, tmp_path: Path, act: Callable[[], object]) -> bytes:
         assert process.stderr is not None
         assert b"listening" in process.stderr.readline()
         act()
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         updates: list[bytes] = []
         while not updates and time.monotonic() < end:
             time.sleep(0.1)
@@ -246,6 +247,34 @@ def messages(data: bytes) -> Iterator[bytes]:
         at = data.find(b"\xff" * 16, at + 16)
 
 
+SAID = [12, 13, 15, 128, 128]
+"""Preference, binding SID, priority, and two segment lists: nothing else is ever announced."""
+
+
+def sub_tlvs(update: bytes) -> list[int]:
+    """Return the types of what an UPDATE says of an SR policy; from 128 on, two bytes say the length."""
+    (tunnel,) = [value for kind, value in attributes(update) if kind == 23]  # TUNNEL_ENCAP
+    assert (int.from_bytes(tunnel[:2]), int.from_bytes(tunnel[2:4])) == (15, len(tunnel) - 4)
+    found, at = [], 4
+    while at < len(tunnel):
+        found.append(tunnel[at])
+        size = 1 if tunnel[at] < 128 else 2
+        at += 1 + size + int.from_bytes(tunnel[at + 1 : at + 1 + size])
+    assert at == len(tunnel)
+    return sorted(found)
+
+
+def attributes(update: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of the path attributes of an UPDATE (RFC 4271 §4.3)."""
+    at = 23 + int.from_bytes(update[19:21])
+    while at < len(update):
+        size = 2 if update[at] & 0x10 else 1
+        begin = at + 2 + size
+        end = begin + int.from_bytes(update[at + 2 : begin])
+        yield update[at + 1], update[begin:end]
+        at = end
+
+
 def test_through_a_reflector_route_targets_name_the_headends(tmp_path: Path) -> None:
     with peers(reflector=True) as found:
         driver = Gobgp("bgp", found.injector, ["edge"], tmp_path / "leases")
@@ -259,6 +288,7 @@ def test_through_a_reflector_route_targets_name_the_headends(tmp_path: Path) -> 
         assert [policy.bsid for policy in received(found.headend)] == ["cafe::64"], "the other is not meant"
         target = bytes.fromhex("0102") + IPv4Address("10.0.0.9").packed + b"\x00\x00"
         assert target in update
+        assert sub_tlvs(update) == SAID
         assert bytes.fromhex("ffffff02") not in update
         bring(driver)
         found.until(lambda found: found == [], "withdrawn")
@@ -274,7 +304,7 @@ def test_what_nodes_say_of_themselves_is_heard(direct: Peers, driver: Gobgp) -> 
         path = new("Path", nlri=nlri, pattrs=[packed("OriginAttribute"), hop], family=family)
         direct.headend._call("AddPath", new("AddPathRequest", path=path), "AddPathResponse")  # noqa: SLF001 -- the driver announces no prefixes
     expected = Heard(B, {"ipv4": "fcff::4", "ipv6": "fcff::6"}, ("10.80.0.64/26", "fd80::40/122"))
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while (found := heard(driver.api)) != {B: expected}:
         assert time.monotonic() < end, found
         time.sleep(0.1)

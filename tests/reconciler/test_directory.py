@@ -259,6 +259,7 @@ def test_a_folder_that_cannot_be_listed_makes_the_observation_incomplete(
     seen = driver.observe()
     assert (dict(seen.resources), seen.complete) == ({NAD.key: NAD}, False)
     assert "Permission denied" in seen.why
+    assert "Errno" not in seen.why
 
 
 def test_links_are_not_followed(driver: Directory, tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ class Place:
         shutil.copytree(template, self.root)
 
     def applier(self, clock: Callable[[], float] = time.time) -> Applier:
-        return Applier(here("ann@test"), self.journals, clock=clock)
+        """Return an applier whose lease is not renewed meanwhile: that writes, and boundaries are counted."""
+        return Applier(here("ann@test"), self.journals, 300.0, clock)
 
     def files(self) -> dict[str, bytes]:
         """Return what is in the trees; of hidden folders nothing."""
@@ -333,7 +334,7 @@ def test_paused_at_any_boundary_and_revived_later_nothing_is_written(place: Plac
         assert os.WIFSTOPPED(os.waitpid(paused, os.WUNTRACED)[1])
         written = place.effects()
         others = place.planned(OTHER)
-        code = run(applying(place, others, Boundaries(place.log), lambda: time.time() + 100))
+        code = run(applying(place, others, Boundaries(place.log), lambda: time.time() + 1000))
         seen, folders = (place.files(), place.effects()), place.folders()
         os.kill(paused, signal.SIGCONT)
         end = os.waitstatus_to_exitcode(os.waitpid(paused, 0)[1])

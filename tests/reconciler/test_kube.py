@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.kube import LEASES, NODES, SLICES, Conflict, Expired, Kind, Kube, connect
+from tests.agents import LIMIT
 from tests.apiserver import real
 from tests.apiserver import server as stand_in
 
@@ -116,25 +118,27 @@ def test_a_watch_tells_what_happens_from_a_version_on(api: tuple[Kube, str]) -> 
     first = kube.create(NODES, space, node("w1"))
     version = kube.list(NODES, space).version
     second = kube.create(NODES, space, node("w2"))
-    kube.replace(NODES, space, {**first, "spec": {**first["spec"], "digest": "1" * 32}})
+    changed = kube.replace(NODES, space, {**first, "spec": {**first["spec"], "digest": "1" * 32}})
     kube.delete(NODES, space, second)
-    seen = []
-    for event in kube.watch(NODES, space, version, 30):
-        seen.append((event.type, event.object["metadata"]["name"]))
-        if len(seen) == 3:
-            break
-    assert seen == [("ADDED", "w2"), ("MODIFIED", "w1"), ("DELETED", "w2")]
-    only = [event for event in kube.watch(NODES, space, version, 1, "w1") if event.type != "BOOKMARK"]
-    assert [event.object["metadata"]["name"] for event in only] == ["w1"]
+    kube.delete(NODES, space, changed)
+    seen = [
+        (event.type, event.object["metadata"]["name"])
+        for event in islice(kube.watch(NODES, space, version, 60), 4)
+    ]
+    assert seen == [("ADDED", "w2"), ("MODIFIED", "w1"), ("DELETED", "w2"), ("DELETED", "w1")]
+    only = islice(kube.watch(NODES, space, version, 60, "w1"), 2)
+    assert [(event.type, event.object["metadata"]["name"]) for event in only] == [seen[1], seen[3]]
 
 
 def test_a_watch_can_be_closed_by_another_thread(api: tuple[Kube, str]) -> None:
     kube, space = api
-    watch = kube.watch(NODES, space, kube.list(NODES, space).version, 30)
-    threading.Timer(0.2, watch.close).start()
+    watch = kube.watch(NODES, space, kube.list(NODES, space).version, 2 * int(LIMIT))
+    timer = threading.Timer(0.2, watch.close)
+    timer.start()
     begun = time.monotonic()
     assert list(watch) == []
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < LIMIT
+    timer.join()
 
 
 def test_what_the_schema_forbids_is_refused_for_good(api: tuple[Kube, str]) -> None:
@@ -173,7 +177,7 @@ def test_a_version_that_is_not_kept_any_more_is_expired(tmp_path: Path) -> None:
         kube.create(NODES, "intentc-system", node("w1"))
         world.compact()
         with pytest.raises(Expired):
-            list(kube.watch(NODES, "intentc-system", version, 5))
+            list(kube.watch(NODES, "intentc-system", version, 60))
         kube.close()
 
 
@@ -204,10 +208,8 @@ def test_a_frozen_server_is_waited_for_no_longer_than_allowed(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         address = f"http://127.0.0.1:{frozen.getsockname()[1]}"
         kube = connect(stand_in.kubeconfig(tmp_path, address), timeout=0.3)
-        begun = time.monotonic()
-        with pytest.raises(TransientError, match="cannot be reached"):
+        with pytest.raises(TransientError, match=r"cannot be reached: .*read timeout=0\.3"):
             kube.list(NODES, "intentc-system")
-        assert time.monotonic() - begun < 3
         kube.close()
 
 
@@ -230,8 +232,8 @@ def test_what_is_no_api_server_is_told_in_words(tmp_path: Path) -> None:
         with pytest.raises(TransientError, match="answers what is no JSON: <html>"):
             kube.get(NODES, "intentc-system", "w1")
         with pytest.raises(TransientError, match="answers what is no JSON: <html>"):
-            list(kube.watch(NODES, "intentc-system", "1", 1))
-        thread.join(10)
+            list(kube.watch(NODES, "intentc-system", "1", 60))
+        thread.join(LIMIT)
         kube.close()
 
 

@@ -23,7 +23,7 @@ class Died(Exception):  # noqa: N818 -- an event, not a mistake
 class Peer:
     """One connection."""
 
-    def __init__(self, path: Path, patience: float = 20) -> None:
+    def __init__(self, path: Path, patience: float = 60) -> None:
         """Connect; `patience`: seconds to wait for an answer."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(patience)

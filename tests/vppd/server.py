@@ -104,7 +104,7 @@ class StandIn:
         """End, as if killed: the socket file stays behind."""
         if self._thread:
             self._wake.close()
-            self._thread.join(10)
+            self._thread.join(60)
             assert not self._thread.is_alive()
         self._thread = None
         self._living = False
@@ -251,7 +251,7 @@ class StandIn:
 def _send_all(connection: Connection) -> None:
     """Send what was answered before the end, as far as the client still takes it."""
     try:
-        connection.link.settimeout(1)
+        connection.link.settimeout(30)
         connection.link.sendall(connection.answers)
     except OSError:
         pass

@@ -31,7 +31,7 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urlopen(f"http://127.0.0.1:{self.health.port}{path}", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{self.health.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:

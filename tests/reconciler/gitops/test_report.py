@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.gitops.report import Reporter
 from reconciler.gitops.state import Area, Event, Problem, State, load, news, problem, save, settled
 from reconciler.gitops.turn import Turn
 from reconciler.telling import Log
+from tests.lifeline import Lifeline
 
 NOW = 1_700_000_000.0
 HASH = "a" * 40
@@ -120,18 +120,20 @@ def test_the_command_of_the_user_gets_the_event_and_no_shell(tmp_path: Path) -> 
 
 
 def test_a_command_that_hangs_or_is_none_stops_nothing(tmp_path: Path) -> None:
-    mark = tmp_path / "alive"
-    script = f"import subprocess; subprocess.run(['sh', '-c', 'sleep 1; touch {mark}'])"
-    found, stream = reporter(tmp_path, sys.executable, "-c", script, patience=0.3)
-    begun = time.monotonic()
-    found.event(Event("failed", "why"))
-    assert time.monotonic() - begun < 0.9
-    assert "did not end in time" in stream.getvalue()
+    helper = Lifeline(tmp_path / "alive")
+    script = f"import subprocess; subprocess.run(['sh', '-c', {helper.script!r}])"
+    for patience in (0.3, 5.0, 60.0):  # a busy machine may not start it sooner
+        found, stream = reporter(tmp_path, sys.executable, "-c", script, patience=patience)
+        found.event(Event("failed", "why"))
+        assert "did not end in time" in stream.getvalue()
+        if helper.was_cut():
+            break
+    else:
+        pytest.fail("it never began")
+    helper.close()
     found, stream = reporter(tmp_path, str(tmp_path / "no-such-command"))
     found.event(Event("failed", "why"))
     assert "could not be run" in stream.getvalue()
-    time.sleep(1)
-    assert not mark.exists(), "what it started is ended with it"
 
 
 def test_the_status_says_what_is_wrong_and_keeps_what_was_known(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from reconciler.gitops import signers as signers_module
 from reconciler.gitops.clone import clone_of, fetch
 from reconciler.gitops.commit import Terms
 from reconciler.gitops.signers import Judgement, judge
+from tests.agents import until
 from tests.remotes import Follower, Remote, git, template
 
 needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
@@ -435,8 +437,10 @@ def test_a_commit_whose_keys_are_missing_is_bad(case: Case) -> None:
 @pytest.fixture
 def gnupg() -> Iterator[Path]:
     """Return a folder for gpg: sockets need a short path."""
-    home = Path("/tmp") / f"intentc-gpg-{os.getpid()}"  # noqa: S108 -- private by its mode
-    home.mkdir(mode=0o700)
+    home = Path(tempfile.mkdtemp(prefix="intentc-gpg-", dir="/tmp"))
+    launch = ["gpgconf", "--homedir", str(home), "--launch", "gpg-agent"]
+    # Whoever needs an agent starts one, and gives it five seconds, which may be too few.
+    until(lambda: subprocess.run(launch, check=False, capture_output=True).returncode == 0)
     yield home
     subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
     shutil.rmtree(home, ignore_errors=True)

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.drivers.gobgp.client import Api, Reachable, Speaker
-from tests.gobgpd import free_port, stand_in
+from tests.gobgpd import stand_in
+from tests.ports import free_port
 from tests.reconciler.gobgp.test_paths import PLAIN
 
 
@@ -20,7 +21,7 @@ def test_a_speaker_says_who_it_is() -> None:
 
 def test_nobody_there_is_transient() -> None:
     with pytest.raises(TransientError, match="out of reach"):
-        Api(f"127.0.0.1:{free_port()}", timeout=1).policies()
+        Api(f"127.0.0.1:{free_port()}", timeout=60).policies()
 
 
 def test_a_server_without_configuration_is_transient() -> None:
@@ -47,11 +48,13 @@ def test_what_is_no_gobgp_is_refused_with_words() -> None:
 
 def test_a_call_that_takes_too_long_is_transient() -> None:
     with stand_in() as server:
-        api = Api(server.address, timeout=0.2)
+        api = Api(server.address, timeout=60)
         api.speaker()
-        server.delay = 1.0
+        api.timeout = 0.2
+        server.awake.clear()
         with pytest.raises(TransientError, match="did not answer in time"):
             api.announce(PLAIN)
+        server.awake.set()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_unicast_is_what_peers_announced() -> None:
 def test_it_reconnects_to_a_server_that_came_back() -> None:
     port = free_port()
     with stand_in(port=port) as first:
-        api = Api(first.address, timeout=5)
+        api = Api(first.address, timeout=60)
         api.announce(PLAIN)
     with pytest.raises(TransientError):
         api.policies()

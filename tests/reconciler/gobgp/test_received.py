@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,9 @@ from reconciler.drivers.gobgp.client import Api
 from reconciler.drivers.gobgp.messages import new, packed
 from reconciler.drivers.gobgp.paths import NO_ADVERTISE, Announced, Nlri, Segment, Weighted, path_of
 from reconciler.drivers.gobgp.received import ReceivedPolicy, Watch, received
-from tests.gobgpd import free_port, stand_in
+from tests.agents import LIMIT, until
+from tests.gobgpd import stand_in
+from tests.ports import free_port
 from tests.reconciler.gobgp.test_paths import PLAIN
 
 HOP = Segment("fcff::4", 19)
@@ -127,24 +128,25 @@ def test_a_table_that_cannot_be_read_is_no_empty_one() -> None:
 def test_a_change_ends_the_waiting() -> None:
     with stand_in() as server:
         watch = Watch(server.address)
+        until(lambda: server.watchers)
         assert not watch.wait(0.3)
         server.policy(PLAIN)
-        assert watch.wait(10)
+        assert watch.wait(LIMIT)
         assert not watch.wait(0.1)
         server.prefix("10.0.0.0/8", "fd11::1")
         assert not watch.wait(0.3), "unicast is no policy"
         Api(server.address).withdraw(PLAIN)
-        assert watch.wait(10)
+        assert watch.wait(LIMIT)
         assert watch.alive
         watch.close()
-        assert not watch.alive
+        until(lambda: not watch.alive)
 
 
 def test_what_stands_in_the_table_when_the_watch_begins_is_a_change() -> None:
     with stand_in() as server:
         server.policy(PLAIN)
         watch = Watch(server.address)
-        assert watch.wait(10)
+        assert watch.wait(LIMIT)
         watch.close()
 
 
@@ -157,7 +159,7 @@ def test_a_large_table_is_watched_too() -> None:
         server.paths = {(2, 73, b"%d" % number): [large] for number in range(copies)}
         api = Api(server.address)
         with api.changes() as events:
-            assert pool.submit(next, events, "broken").result(20) is None
+            assert pool.submit(next, events, "broken").result(LIMIT) is None
         api.close()
 
 
@@ -165,21 +167,21 @@ def test_a_server_that_went_and_came_back_is_a_change_and_is_watched_again() -> 
     port = free_port()
     with stand_in(port=port) as server:
         watch = Watch(server.address)
-        time.sleep(0.3)
-    assert watch.wait(10)
+        until(lambda: server.watchers)
+    assert watch.wait(LIMIT)
     with stand_in(port=port) as server:
-        end = time.monotonic() + 15
-        while not server.watchers and time.monotonic() < end:
-            watch.wait(0.05)
+        until(lambda: server.watchers)
+        while watch.wait(0.3):
+            pass
         server.policy(PLAIN)
-        assert watch.wait(10)
+        assert watch.wait(LIMIT)
     watch.close()
 
 
 def test_closing_ends_a_wait() -> None:
     watch = Watch(f"127.0.0.1:{free_port()}")
     watch.close()
-    assert watch.wait(10)
+    assert watch.wait(LIMIT)
 
 
 def test_a_connection_that_was_closed_is_transient() -> None:
@@ -200,13 +202,13 @@ def test_a_watch_that_is_closed_while_it_reconnects_ends(monkeypatch: pytest.Mon
     def late(api: Api) -> grpc.Channel:
         if threading.current_thread().name.startswith("gobgp"):
             reached.set()
-            closed.wait(10)
+            closed.wait(LIMIT)
         return plain(api)
 
     with stand_in() as server:
         monkeypatch.setattr(Api, "_open", late)
         watch = Watch(server.address)
-        assert reached.wait(10)
+        assert reached.wait(LIMIT)
         shut = watch._api.close  # noqa: SLF001 -- as above
 
         def close() -> None:
@@ -215,4 +217,4 @@ def test_a_watch_that_is_closed_while_it_reconnects_ends(monkeypatch: pytest.Mon
 
         monkeypatch.setattr(watch._api, "close", close)  # noqa: SLF001 -- as above
         watch.close()
-        assert not watch.alive
+        until(lambda: not watch.alive)

@@ -116,10 +116,13 @@ def test_steering_moves_to_another_policy_before_the_old_one_goes(node: Node) ->
     assert node.nexthops() == 2
 
 
+NO_INTERFACE = "there is no interface nosuch: make it, or correct uplink.interface of the node"
+
+
 def test_what_fails_leaves_the_old_state_in_use(node: Node) -> None:
     node.become(*ALL)
     broken = replace(POLICY, spec={**POLICY.spec, "interface": "nosuch"})
-    assert act(node.driver, POLICY, broken) == ["there is no interface nosuch"]
+    assert act(node.driver, POLICY, broken) == [NO_INTERFACE]
     assert dict(node.driver.observe().resources) == {item.key: item for item in ALL}
     assert node.become(*ALL) == []
 
@@ -128,7 +131,7 @@ def test_one_failure_stops_nothing_else(node: Node) -> None:
     broken = an_object(
         "localsid", "fcdd:0:0:1::6", sid="fcdd:0:0:1::6", action="End.DT6 table 254", interface="nosuch"
     )
-    assert node.become(*ALL, broken) == ["there is no interface nosuch"]
+    assert node.become(*ALL, broken) == [NO_INTERFACE]
     assert dict(node.driver.observe().resources) == {item.key: item for item in ALL}
 
 
