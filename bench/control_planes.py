@@ -1,7 +1,8 @@
 """From a commit to the data plane, by NodeOverlays and by BGP: the same intent, the same agents.
 
 The edge cluster of examples/two-datacentres (six nodes in two data centres), once as it is, and once with
-control plane `bgp`. `intentc apply` brings it about; it is done when the dump of every data plane is right.
+control plane `bgp`. The clock starts with the commit to git, `intentc apply` brings it about, and it is done
+when the dump of every data plane is right.
 Kubernetes is a kube-apiserver where INTENTC_KUBE_APISERVER and INTENTC_ETCD name one, else the stand-in of
 the tests; BGP is a gobgpd per node and one for the injector, in network namespaces.
 """
@@ -46,7 +47,7 @@ class Cost(NamedTuple):
     """What one change took."""
 
     seconds: float
-    """From the start of `intentc apply` until all data planes are right."""
+    """From the commit until all data planes are right."""
     applied: float
     """… until `intentc apply` says that it is done."""
     controller: float
@@ -82,9 +83,10 @@ class Plane(ABC):
         """Bring it back."""
 
     def change(self, right: dict[str, Dump]) -> Cost:
-        """Apply what the repository says, and count until it is there and all is quiet."""
+        """Commit and apply what the repository says, and count until it is there and all is quiet."""
         before, agents = self.counters(), self.fleet.cpu()
         begun = time.monotonic()
+        _commit(self.root)
         with _applying(self.root) as process, ThreadPoolExecutor(1) as other:
             end = other.submit(lambda: (*_ended(process), time.monotonic() - begun))
             self.fleet.until(right)
@@ -306,7 +308,7 @@ def _measure(plane: Plane) -> None:
         "",
         "",
         "",
-        _last(said),
+        " ".join(said.split())[-200:],
     )
     plane.fleet.stop(NODES[0])
     plane.fleet.start(NODES[0])
@@ -337,19 +339,23 @@ def _tell(plane: Plane, what: str, cost: Cost, made: str) -> None:
     )
 
 
-def _last(said: str) -> str:
-    return " ".join(said.split())[-200:]
-
-
 def _copy(folder: Path, plane: str) -> Path:
-    """Return a copy of the example under a control plane."""
+    """Return a copy of the example under a control plane: a repository of git, with nothing in it yet."""
     root = folder / "repository"
     shutil.copytree(EXAMPLE, root)
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    (root / ".git/info/exclude").write_text("slices/\n.intentc/\nkubeconfig\n")
     if plane == "bgp":
         _edit(
             root, "  controlPlane: kubernetes", "  controlPlane: bgp\n  bgp:\n    injector: fd99::1", "edge"
         )
     return root
+
+
+def _commit(root: Path) -> None:
+    git = ["git", "-C", str(root), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    for words in (["add", "."], ["commit", "-q", "--allow-empty", "-m", "A change"]):
+        subprocess.run([*git, *words], check=True)
 
 
 def _edit(root: Path, before: str, after: str, file: str = "policies") -> None:

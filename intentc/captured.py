@@ -94,7 +94,7 @@ def _blocks(prefixes: Iterable[str], cluster: Cluster) -> Iterator[str]:
 
 def _gaps(name: str, cluster: Cluster, old: NodeSids | None, told: Heard | None) -> Iterator[str]:
     if told is None:
-        yield f"{name}: is not heard; " + ("what was known is kept" if old else "nothing is known of it")
+        yield f"{name}: is not heard" + ("; what was known is kept" if old else ", and in no capture before")
         return
     cidrs = cluster.spec.pod_cidrs
     for family, field in SID_FACT.items():

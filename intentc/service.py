@@ -56,13 +56,17 @@ def place(text: str) -> tuple[str, int]:
 
 
 class Taken(Exception):  # noqa: N818 -- somebody else is at it, which is no error of the program
-    """The state folder belongs to another process."""
+    """The state folder belongs to another process, or cannot be had."""
 
 
 @contextmanager
 def alone(state: Path, command: str) -> Iterator[None]:
-    """Hold the state folder; the system lets go of it when the process ends, however it does."""
-    handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Make and hold the state folder; the system lets go of it when the process ends, however it does."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Taken(f"cannot keep the state in {state}: {error.strerror}; say another --state DIR") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -103,6 +103,7 @@ def _capture(session: Session, repository: Repository, resolved: Resolved, targe
         sys.stderr.write(f"intentc: {gap}\n")
     if not found.nodes:
         sys.stderr.write(f"intentc: GoBGP at {target.address} hears of no node; nothing was written\n")
+        sys.stderr.write("  hint: `gobgp neighbor` says which sessions are up, and what came over them\n")
         return 1
     source = f"SAFI 73 and unicast, as {speaker.router_id} at {target.address} received them"
     return _write(session.root, path, write(name, source, found.nodes), found)

@@ -89,7 +89,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     try:
-        options.state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(alone(options.state, "run"))
             return _Process(options, stack).run(once=options.once)

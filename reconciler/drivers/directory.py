@@ -32,7 +32,7 @@ from reconciler.drivers.base import (
     TransientError,
     state_of,
 )
-from reconciler.drivers.fence import Fence, classified, sync, write
+from reconciler.drivers.fence import Fence, classified, in_words, sync, write
 from reconciler.drivers.layout import MARK_BYTES, Damaged, decode, encode, is_ours, path_of
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
@@ -88,8 +88,10 @@ class Directory:
         for path in _files(self.root, damage):
             try:
                 found |= self._decode(path, self._read(path))
-            except (Damaged, OSError) as error:
-                damage.append(f"{self.root.name}/{error}" if isinstance(error, Damaged) else str(error))
+            except Damaged as error:
+                damage.append(f"{self.root.name}/{error}")
+            except OSError as error:
+                damage.append(in_words(error))
         more = f" and {len(damage) - _NAMED} more" if len(damage) > _NAMED else ""
         return Observation(found, complete=not damage, why="; ".join(sorted(damage)[:_NAMED]) + more)
 
@@ -336,4 +338,4 @@ def _files(root: Path, damage: list[str]) -> Iterator[str]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            damage.append(str(error))
+            damage.append(in_words(error))

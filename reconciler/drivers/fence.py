@@ -44,7 +44,13 @@ def classified() -> Iterator[None]:
         yield
     except OSError as error:
         kind = TransientError if error.errno in _PASSING else PermanentError
-        raise kind(str(error)) from error
+        raise kind(in_words(error)) from error
+
+
+def in_words(error: OSError) -> str:
+    """Say which file the system refuses and why, without numbers."""
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}" if isinstance(error.filename, str | os.PathLike) else why
 
 
 class Fence:

@@ -46,7 +46,8 @@ class Draft:
         spec: Any = after.spec
         # A name that iproute2 does not find would end the whole batch.
         if (interface := spec.get("interface")) and interface not in self.seen.links:
-            raise NotThere(f"there is no interface {interface}")
+            mend = "make it, or correct uplink.interface of the node"
+            raise NotThere(f"there is no interface {interface}: {mend}")
         verb = "replace" if there else "add"
         match after.key.type:
             case "settings":
