@@ -19,10 +19,12 @@ from reconciler.drivers.vpp.observe import Id, Object
 from reconciler.plan import Action
 from renderers.resource import Key, Resource
 from renderers.vpp import FAMILY
-from renderers.vpp_messages import Site, creation
+from renderers.vpp_messages import MARK, Site, creation
 from renderers.vpp_transition import Held, HeldList, Pair, Step, made_anew, steps
 
 Known = Mapping[Id, Object]
+_ON_INTERFACES: Final = frozenset({"interface", "address", "route"})
+"""Types whose objects name interfaces."""
 _UNKNOWN = 1 << 30
 """Stands for the index of an interface that VPP has not taken yet, and above for those of others."""
 _NO_SOURCE = 255
@@ -58,8 +60,9 @@ class Ready:
     @property
     def named(self) -> frozenset[str]:
         """Interfaces that the batch names."""
-        specs = [one.spec for action in self.left for one in (action.before, action.after) if one is not None]
-        keys = {action.key.name for action in self.left if action.key.type == "interface"}
+        on_them = [action for action in self.left if action.key.type in _ON_INTERFACES]
+        specs = [one.spec for action in on_them for one in (action.before, action.after) if one is not None]
+        keys = {action.key.name for action in on_them if action.key.type == "interface"}
         return frozenset(keys | {spec["interface"] for spec in specs if "interface" in spec})
 
     @property
@@ -189,20 +192,20 @@ def held(seen: Seen, known: Known, lists: Mapping[str, Sequence[HeldList]]) -> H
             for name, thing in known.items()
             if name[0] in ("route", "steering") and thing.ours
         },
-        _connected(seen, known),
+        _connected(seen),
         {name: one.tables for name, one in seen.interfaces.items()},
     )
 
 
-def _connected(seen: Seen, known: Known) -> dict[str, list[Resource]]:
+def _connected(seen: Seen) -> dict[str, list[Resource]]:
     """Return our addresses by the table and prefix that VPP routes to their interface."""
     found: dict[str, list[Resource]] = {}
-    for (kind, name), (spec, ours) in known.items():
-        if kind == "address" and ours:
-            network = ip_interface(spec["prefix"]).network
-            table = seen.interfaces[spec["interface"]].tables.get(f"ipv{network.version}", 0)
-            address = Resource(Key(FAMILY, "", kind, name), spec)
-            found.setdefault(f"{table} {network}", []).append(address)
+    for name, one in seen.interfaces.items():
+        for prefix in one.addresses if one.tag.startswith(MARK) else ():
+            network = ip_interface(prefix).network
+            place = f"{one.tables.get(f'ipv{network.version}', 0)} {network}"
+            key = Key(FAMILY, "", "address", f"{name} {prefix}")
+            found.setdefault(place, []).append(Resource(key, {"interface": name, "prefix": prefix}))
     return found
 
 
