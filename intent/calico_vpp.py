@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from intent.model import Model
-from intent.scalars import Mtu, Text, wrong
+from intent.scalars import Mtu, PerhapsText, Text, wrong
 
 Queues = Annotated[int, Field(strict=True, ge=0, le=65535)]
 _LEAST: Final = {"rx": 1, "tx": 1, "rxqsz": 1024, "txqsz": 1024}
@@ -40,17 +40,17 @@ class InterfaceSettings(Model):
 
 
 class UplinkSettings(InterfaceSettings):
-    """An interface of the host that VPP takes over."""
+    """An interface of the host that VPP takes over; as for agents, an empty text says nothing."""
 
     interface_name: Text
     """Its name."""
     is_main: bool | None = Field(default=None, strict=True)
     """The uplink of the node; the first, where none is marked."""
-    vpp_driver: Text | None = None
+    vpp_driver: PerhapsText | None = None
     """How VPP drives it; the best that fits where not said. All uplinks but the main one must say it."""
-    new_driver: Text | None = None
+    new_driver: PerhapsText | None = None
     """Driver of the kernel to bind it to before."""
-    physical_network_name: Text | None = None
+    physical_network_name: PerhapsText | None = None
     """Physical network behind it."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations."""
@@ -90,7 +90,7 @@ class InterfacesSettings(Model):
         if sum(uplink.is_main is True for uplink in self.uplink_interfaces) > 1:
             raise wrong("two uplinks are the main one: agents do not start", "mark one", "uplinkInterfaces")
         for at, uplink in enumerate(self.uplink_interfaces):
-            if at != self.main and uplink.vpp_driver is None:
+            if at != self.main and not uplink.vpp_driver:
                 raise wrong(
                     f"uplink {uplink.interface_name!r} is not the main one and says no driver: "
                     "agents do not start",

@@ -71,6 +71,10 @@ def _plain(value: Any) -> str:
     return text
 
 
+def _perhaps(value: Any) -> str:
+    return "" if value == "" else _plain(value)
+
+
 def _address(version: int | None) -> Callable[[Any], IPAddress]:
     what = f"an IPv{version} address" if version else "an IP address"
 
@@ -269,6 +273,7 @@ def _hex_pairs(count: int, what: str, words: str) -> tuple[Any, ...]:
 
 
 Text = Annotated[str, *scalar(_plain, "text", type="string", minLength=1, maxLength=MAX_TEXT)]
+PerhapsText = Annotated[str, *scalar(_perhaps, "text", type="string", maxLength=MAX_TEXT)]
 Name = Annotated[
     str,
     *_pattern(

@@ -17,9 +17,10 @@ from compiler.derived.announcements import (
     mark,
     update_size,
 )
-from compiler.derived.overlay import announces, chosen, owns_sids
+from compiler.derived.overlay import SID_FACT, announces, chosen, owns_sids
 from compiler.derived.policy import active
 from compiler.derived.tunnels import claims, tunnels
+from compiler.derived.ways import segment_lists
 from compiler.resolved import Cluster, Resolved
 from intent.diagnostics import Related, Report
 
@@ -215,12 +216,28 @@ def check_hearers(allocated: Allocated, report: Report) -> None:
         frail = next((one for one in clusters if not owns_sids(one) and not keeps_lists_apart(one)), None)
         told: set[str] = set()
         for cluster in clusters if frail else ():
-            for item in tunnels(allocated).exits.get(cluster.name, ()) if owns_sids(cluster) else ():
-                for which, policy in item.policies.items():
-                    number = sum(len(one.sids) for one in policy.lists)
-                    if frail and which and number > MOST_HEARD and which not in told:
-                        told.add(which)
-                        _deadly(resolved, (which, item.node, number), (target.name, frail), report)
+            for policy, node, number in _announced(cluster, allocated):
+                if frail and number > MOST_HEARD and policy not in told:
+                    told.add(policy)
+                    _deadly(resolved, (policy, node, number), (target.name, frail), report)
+
+
+def _announced(cluster: Cluster, allocated: Allocated) -> Iterator[tuple[str, str, int]]:
+    """Yield what is announced for a cluster: SRv6Policy, endpoint, and the SIDs of all lists together."""
+    resolved = allocated.resolved
+    if owns_sids(cluster):
+        for item in tunnels(allocated).exits.get(cluster.name, ()):
+            for which, policy in item.policies.items():
+                if which:
+                    yield which, item.node, sum(len(one.sids) for one in policy.lists)
+        return
+    for (node, _, family), several in claims(resolved).items():
+        facts = resolved.facts.nodes.get(node)
+        sid = getattr(facts, SID_FACT[family]) if facts else None
+        for claim in several if sid and resolved.servers[node].cluster in cluster.mesh else ():
+            intent = resolved.of("SRv6Policy")[claim.policy]
+            lists = segment_lists(claim.way, str(sid), intent, resolved)
+            yield claim.policy, node, sum(len(one.sids) for one in lists)
 
 
 def _deadly(

@@ -34,7 +34,7 @@ def check_calico_paths(
     for name, nodes in targets.items():
         cluster = resolved.clusters[name]
         _steer(intent, cluster, report)
-        _one_list(intent, cluster, report)
+        _one_list(intent, cluster, resolved, report)
         if owns_sids(cluster):
             continue
         _headends(intent, cluster, (heads, tuple(nodes)), resolved, report)
@@ -58,22 +58,24 @@ def _steer(intent: Intent, cluster: Cluster, report: Report) -> None:
             )
 
 
-def _one_list(intent: Intent, cluster: Cluster, report: Report) -> None:
+def _one_list(intent: Intent, cluster: Cluster, resolved: Resolved, report: Report) -> None:
     """The agent's ConfigMap holds one list per policy, and older agents put all that they hear into one.
 
-    Candidates that are not in use count as well: they come when others fail.
+    All clusters of the mesh hear it. Candidates that are not in use count too: they come when others fail.
     """
-    version = cluster.spec.versions.calico_vpp
+    mesh = [other for other in map(resolved.clusters.__getitem__, cluster.mesh) if not owns_sids(other)]
+    frail = next((other for other in (cluster, *mesh) if not keeps_lists_apart(other)), None)
     if owns_sids(cluster):
         why = f"the srv6-config ConfigMaps of cluster {cluster.name!r} hold one segment list per policy"
         hint = "use controlPlane: bgp"
         place = Related(cluster.intent.span("spec", "controlPlane"), "the control plane")
-    elif not keeps_lists_apart(cluster):
+    elif frail:
+        version = frail.spec.versions.calico_vpp
         said = f"Calico-VPP {version}" if version else "Calico-VPP, whose version is not said,"
-        why = f"{said} makes one path of all segment lists at the nodes of cluster {cluster.name!r}"
+        why = f"{said} makes one path of all segment lists at the nodes of cluster {frail.name!r}"
         first = ".".join(map(str, FIRST_SEVERAL_LISTS))
         hint = f"run Calico-VPP {first} or newer, and say it in versions.calicoVpp"
-        place = Related(cluster.intent.span("spec", "versions" if version else "dataplane"), "its version")
+        place = Related(frail.intent.span("spec", "versions" if version else "dataplane"), "its version")
     else:
         return
     for index, path in enumerate(intent.spec.candidate_paths):

@@ -12,7 +12,7 @@ from compiler.check.packing import check_packing
 from compiler.derived.mtu import LEAST, pod_mtu
 from compiler.resolved import Cluster, Resolved, Server
 from intent.diagnostics import Related, Report, did_you_mean
-from intent.kinds.cluster import Overlay
+from intent.kinds.cluster import BgpPeer, Overlay
 from intent.source import FieldPath
 
 PLANES: Final = (
@@ -130,14 +130,8 @@ def _neighbours_apart(cluster: Cluster, resolved: Resolved, report: Report) -> N
     for (first, one), (second, two) in combinations(enumerate(peers), 2):
         if one.address != two.address or (one.asn, one.password) == (two.asn, two.password):
             continue
-        both = [
-            name
-            for name in cluster.servers
-            if all(
-                peer.nodes is None or peer.nodes.chooses(name, resolved.servers[name].labels)
-                for peer in (one, two)
-            )
-        ]
+        others = set(_with(two, cluster, resolved))
+        both = [name for name in _with(one, cluster, resolved) if name in others]
         if both:
             report.error(
                 "IC2621",
@@ -145,6 +139,34 @@ def _neighbours_apart(cluster: Cluster, resolved: Resolved, report: Report) -> N
                 f"BGP peers {one.name!r} and {two.name!r} of node {both[0]!r} have one address, and differ",
                 "a node has one session with an address: remove one, or choose other nodes for it",
                 [Related(intent.span("spec", "bgp", "peers", first, "address"), "the other one")],
+            )
+    if cluster.spec.bgp.node_mesh:
+        _apart_from_mesh(cluster, resolved, report)
+
+
+def _with(peer: BgpPeer, cluster: Cluster, resolved: Resolved) -> list[str]:
+    """Return the nodes that have a session with a peer."""
+    labels = {name: resolved.servers[name].labels for name in cluster.servers}
+    return [name for name in labels if peer.nodes is None or peer.nodes.chooses(name, labels[name])]
+
+
+def _apart_from_mesh(cluster: Cluster, resolved: Resolved, report: Report) -> None:
+    """The mesh of nodes has sessions, too: each with the AS number of the cluster, and no password."""
+    servers = [resolved.servers[name] for name in cluster.servers]
+    nodes = {str(address): server.name for server in servers for address in (server.ipv4, server.ipv6)}
+    for index, peer in enumerate(cluster.spec.bgp.peers):
+        there = nodes.get(str(peer.address))
+        if there is None or (peer.asn, peer.password) == (cluster.spec.bgp.asn, None):
+            continue
+        others = [name for name in _with(peer, cluster, resolved) if name != there]
+        if others:
+            report.error(
+                "IC2621",
+                cluster.intent.span("spec", "bgp", "peers", index, "address"),
+                f"BGP peer {peer.name!r} of node {others[0]!r} is node {there!r}: the mesh of nodes has a "
+                "session with it that differs",
+                "say nodeMesh: false, or remove the peer",
+                [Related(cluster.intent.span("spec", "bgp", "nodeMesh"), "the mesh of nodes")],
             )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compiler.derived.access import Pair, access, access_of, heads_at, pairs
+from compiler.derived.access import Pair, access, access_of, heads_at, pairs, tails_at
 from compiler.derived.candidate import Choice, PathList
 from compiler.derived.memo import remembered
 from compiler.derived.packing import packed, packs
@@ -27,6 +27,13 @@ from intent.model import Intent, Origin
 
 MOST_LINKS = 24
 """Links of paths that are named one by one; more are named as the whole that they are chosen from."""
+
+
+_Mesh = tuple[str, ...]
+_End = tuple[str, _Mesh]
+"""An access router, and the clusters that tunnels to the endpoints there come from."""
+_Used = tuple[Pair, Choice, frozenset[str]]
+"""What headends between two routers use, and these headends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class Way:
 
 def ways(name: str, node: str, resolved: Resolved) -> tuple[Way, ...]:
     """Return what the headends of a policy use towards a node; those in none use the default path."""
-    return _ways(resolved)[name].get(access(resolved)[node], ())
+    mesh = resolved.clusters[resolved.servers[node].cluster or ""].mesh
+    return _ways(resolved)[name].get((access(resolved)[node], mesh), ())
 
 
 def towards(name: str, node: str, resolved: Resolved) -> Way | None:
@@ -55,19 +63,39 @@ def towards(name: str, node: str, resolved: Resolved) -> Way | None:
 
 
 @remembered
-def _ways(resolved: Resolved) -> Mapping[str, Mapping[str, tuple[Way, ...]]]:
+def _ways(resolved: Resolved) -> Mapping[str, Mapping[_End, tuple[Way, ...]]]:
     found = {}
     for name, choices in active(resolved).items():
-        by_end: defaultdict[str, dict[tuple[object, ...], list[tuple[Pair, Choice]]]] = defaultdict(dict)
+        intent = resolved.of("SRv6Policy")[name]
+        heads, tails = (
+            _by_mesh(heads_at(intent, resolved), resolved),
+            _by_mesh(tails_at(intent, resolved), resolved),
+        )
+        meshes: defaultdict[str, list[_Mesh]] = defaultdict(list)
+        for router, mesh in tails:
+            meshes[router].append(mesh)
+        by_end: defaultdict[_End, dict[tuple[object, ...], list[_Used]]] = defaultdict(dict)
         for pair, choice in choices.items():
             lists = tuple((sids, sum(item.weight for item in items)) for sids, items in _lists(choice))
-            by_end[pair.end].setdefault(lists, []).append((pair, choice))
-        intent = resolved.of("SRv6Policy")[name]
+            for mesh in meshes[pair.end]:
+                some, ends = heads.get((pair.start, mesh)), tails[pair.end, mesh]
+                # A node needs no way to itself.
+                if some and (len(some) > 1 or some != ends):
+                    by_end[pair.end, mesh].setdefault(lists, []).append((pair, choice, some))
         found[name] = {
             end: tuple(_way(intent, several, len(groups) == 1, resolved) for several in groups.values())
             for end, groups in by_end.items()
         }
     return found
+
+
+def _by_mesh(nodes: Mapping[str, frozenset[str]], resolved: Resolved) -> Mapping[_End, frozenset[str]]:
+    """Return nodes at routers by their mesh, too: no tunnel leads from one to another."""
+    found: defaultdict[_End, set[str]] = defaultdict(set)
+    for router, names in nodes.items():
+        for name in sorted(names):
+            found[router, resolved.clusters[resolved.servers[name].cluster or ""].mesh].add(name)
+    return {end: frozenset(names) for end, names in found.items()}
 
 
 def _lists(choice: Choice) -> list[tuple[tuple[str, ...], list[PathList]]]:
@@ -78,13 +106,12 @@ def _lists(choice: Choice) -> list[tuple[tuple[str, ...], list[PathList]]]:
     return sorted(found.items())
 
 
-def _way(intent: Intent, several: list[tuple[Pair, Choice]], alone: bool, resolved: Resolved) -> Way:  # noqa: FBT001 -- one of two names
-    heads = heads_at(intent, resolved)
+def _way(intent: Intent, several: list[_Used], alone: bool, resolved: Resolved) -> Way:  # noqa: FBT001 -- one of two names
     # Of candidates with the same lists, the best one gives its preference.
-    choice = max((choice for _, choice in several), key=lambda one: one.candidate.rank)
+    choice = max((choice for _, choice, _ in several), key=lambda one: one.candidate.rank)
     rows = tuple((sum(item.weight for item in items), items[0]) for _, items in _lists(choice))
     by_candidate: defaultdict[int, list[tuple[Pair, Choice]]] = defaultdict(list)
-    for pair, used in several:
+    for pair, used, _ in several:
         by_candidate[used.candidate.index].append((pair, used))
     places: list[Origin] = []
     for same in by_candidate.values():
@@ -92,7 +119,7 @@ def _way(intent: Intent, several: list[tuple[Pair, Choice]], alone: bool, resolv
             for item in items:
                 places += _said(at, item, (intent, same[0][1]), [pair for pair, _ in same], resolved)
     key = intent.name if alone else f"{intent.name}@{several[0][0].start}"
-    starts = frozenset[str]().union(*(heads[pair.start] for pair, _ in several))
+    starts = frozenset[str]().union(*(heads for _, _, heads in several))
     return Way(key, starts, choice, rows, tuple(dict.fromkeys(places)))
 
 

@@ -23,6 +23,8 @@ def messages(said: str, uplink: str = "") -> list[str]:
     "said",
     [
         f"interfaces: {{uplinkInterfaces: [{FIRST}]}}",
+        'interfaces: {uplinkInterfaces: [{"interfaceName": "eth1", "vppDriver": ""}]}',  # as released
+        'interfaces: {uplinkInterfaces: [{interfaceName: eth1, physicalNetworkName: "", newDriver: ""}]}',
         f"interfaces: {{uplinkInterfaces: [{FIRST}, {SECOND}]}}",
         f"interfaces: {{uplinkInterfaces: [{SECOND}, {MAIN}]}}",
         f"interfaces: {{maxPodIfSpec: {{rx: 4}}, defaultPodIfSpec: {{rx: 4}}, uplinkInterfaces: [{FIRST}]}}",
@@ -37,6 +39,10 @@ def test_what_agents_start_with(said: str) -> None:
     ("said", "words"),
     [
         (f"interfaces: {{uplinkInterfaces: [{FIRST}, {{interfaceName: eth2}}]}}", "'eth2' is not the main"),
+        (
+            f'interfaces: {{uplinkInterfaces: [{FIRST}, {{interfaceName: eth2, vppDriver: ""}}]}}',
+            "'eth2' is not",
+        ),
         (f"interfaces: {{uplinkInterfaces: [{MAIN}, {MAIN}]}}", "two uplinks are the main one"),
         ("interfaces: {maxPodIfSpec: {rx: 2}, defaultPodIfSpec: {rx: 3}}", "pods get 3 as rx and may have 2"),
         ("interfaces: {maxPodIfSpec: {rxqsz: 512}}", "pods get 1024 as rxqsz and may have 512"),

@@ -167,6 +167,15 @@ def test_what_else_agents_are_told_is_kept() -> None:
     }
 
 
+def test_a_driver_that_is_empty_is_written_as_the_manifest_of_agents_has_it() -> None:
+    """To agents it is as if it were not said; leaving it out would restart them for nothing."""
+    uplinks = [{"interfaceName": "eth1", "vppDriver": ""}]
+    said = f"  calicoVpp: {{interfaces: {{uplinkInterfaces: {json.dumps(uplinks)}}}}}\n"
+    built = build(*CALICO_BASE[:3], CALICO.replace("  uplinkInterface: eth1\n", said))
+    data = specs(built, CORE, "ConfigMap")["calico-vpp-dataplane/calico-vpp-config"]["data"]
+    assert json.loads(data["CALICOVPP_INTERFACES"]) == {"uplinkInterfaces": uplinks}
+
+
 def test_one_uplink_may_be_said_beside_other_interfaces() -> None:
     said = "  calicoVpp: {interfaces: {vppHostTapSpec: {rx: 2}}}\n  uplinkInterface: eth1\n"
     built = build(*CALICO_BASE[:3], CALICO.replace("  uplinkInterface: eth1\n", said))

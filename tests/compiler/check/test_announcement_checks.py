@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from compiler.derived.announcements import LARGEST_MESSAGE, mark, update_size
@@ -11,6 +13,7 @@ from tests.overlays import (
     CALICO_BASE,
     CLUSTER,
     FACTS,
+    FAR_CALICO,
     SQUARE,
     UNDERLAY,
     calico_node,
@@ -24,6 +27,25 @@ from tests.support import PROJECT, build
 BGP = CLUSTER.replace("controlPlane: kubernetes", 'controlPlane: bgp\n  bgp: {injector: "fd22::ffff"}')
 OURS = (UNDERLAY, node(1), node(2), node(3))
 REFLECTED = BGP.replace('"fd22::ffff"', '"fd22::ffff", injection: reflected')
+
+NEAR_AND_FAR = (
+    calico_node(1),
+    calico_node(2),
+    *(calico_node(number).replace("core", "far").replace("fcff", "fcfe") for number in (3, 4)),
+)
+NEWER = FAR_CALICO.replace("fcff", "fcfe")
+FAR_FACTS = """kind: Facts
+metadata: {name: seen}
+spec:
+  nodes:
+    - {node: w3, address: "fd11::3", dt4: "fcfe:0:0:3::4", dt6: "fcfe:0:0:3::6"}
+    - {node: w4, address: "fd11::4", dt4: "fcfe:0:0:4::4", dt6: "fcfe:0:0:4::6"}
+"""
+
+
+def at_router(number: int, cluster: str, router: str) -> str:
+    """Return a worker behind another router than that of its side."""
+    return re.sub("router: p[12]", f"router: {router}", node(number, cluster))
 
 
 def test_without_an_injector_nobody_announces() -> None:
@@ -255,6 +277,56 @@ def test_calico_nodes_survive_what_else_their_injector_announces(
 
 
 @pytest.mark.parametrize(
+    ("version", "targets", "codes"),
+    [
+        ("3.32.0", "[core, far]", ["IC2644"]),
+        ("3.33.0", "[core, far]", []),
+        ("3.32.0", "[far]", []),
+    ],
+)
+def test_calico_nodes_survive_what_is_announced_to_newer_ones(
+    version: str, targets: str, codes: list[str]
+) -> None:
+    one, two = (", ".join(f'{{sid: "fcbb:0:1::{row}:{at:x}"}}' for at in range(1, 9)) for row in (1, 2))
+    many = f"\n    - name: many\n      explicit:\n        - segments: [{one}]\n        - segments: [{two}]\n"
+    te = policy(many, headends="{clusters: [far]}", endpoints="{clusters: [far]}")
+    said = f'{{name: bgp, type: gobgp, address: "127.0.0.1:50051", clusters: {targets}}}'
+    project = PROJECT.replace("spec: {", f"spec: {{targets: [{said}], ")
+    built = build(
+        UNDERLAY, *NEAR_AND_FAR, CALICO.replace("3.33.0", version), NEWER, FAR_FACTS, te, project=project
+    )
+    assert built.codes == codes
+
+
+@pytest.mark.parametrize(("version", "codes"), [("3.32.0", ["IC2644"]), ("3.33.0", [])])
+def test_lists_are_kept_apart_in_the_whole_mesh(version: str, codes: list[str]) -> None:
+    """Each cluster of a mesh hears what is announced for the nodes of all."""
+    near = CALICO.replace("3.33.0", version).replace("srv6: {", "srv6: {mesh: one, ")
+    far = FAR_CALICO.replace("srv6: {", "srv6: {mesh: one, ")
+    nodes = [text.replace("fcfe", "fcff") for text in NEAR_AND_FAR]
+    te = policy(headends="{clusters: [core, far]}", endpoints="{clusters: [far]}")
+    built = build(UNDERLAY, *nodes, near, far, FAR_FACTS.replace("fcfe", "fcff"), te)
+    assert built.codes == codes
+
+
+def test_headends_of_another_mesh_need_no_announcement() -> None:
+    """Nodes of two clusters that no tunnel joins may have a policy in common, each with its own lists."""
+    edge = (at_router(1, "edge", "p1"), at_router(2, "edge", "p2"), BGP)
+    other = CLUSTER.replace("edge", "kube").replace("10.64", "10.65").replace("fd64", "fd65")
+    other = other.replace("fcdd::", "fcde::").replace("cafe:1", "cafe:7")
+    kube = [at_router(number, "kube", router) for number, router in ((3, "p3"), (4, "p2"), (6, "p2"))]
+    te = policy(computed(), headends="{clusters: [edge, kube]}", endpoints="{sites: [dc2]}")
+    built = build(SQUARE, *edge, *kube, other, te)
+    assert built.codes == []
+    found = [item.spec for item in built.resources(Scope("cluster", "edge")) if item.key.family == "srpolicy"]
+    said = [[hop["sid"] for hop in one["lists"][0]["segments"][:-1]] for one in found]
+    assert ["fcbb:0:4::1"] in said
+    # They differ where headends of one mesh do.
+    joined = [text.replace("kube", "edge") for text in kube]
+    assert build(SQUARE, *edge, *joined, te.replace("edge, kube", "edge")).codes == ["IC2654"]
+
+
+@pytest.mark.parametrize(
     ("other", "codes"),
     [
         ("address: 192.0.2.9, asn: 64514", ["IC2621"]),
@@ -267,6 +339,24 @@ def test_a_node_has_one_session_with_a_neighbour(other: str, codes: list[str]) -
     """Agents know a session by its address: of two, each takes the place of the other again and again."""
     cluster = f"{CALICO}      - {{name: other, {other}}}\n"
     assert build(*CALICO_BASE[:3], cluster).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("said", "codes"),
+    [
+        ("asn: 64513", ["IC2621"]),
+        ("asn: 64512, password: {kubernetes: calico-vpp-dataplane/bgp/rr}", ["IC2621"]),
+        ("asn: 64512", []),
+        ("asn: 64513, nodes: {names: [w2]}", []),  # itself
+    ],
+)
+def test_a_neighbour_that_is_a_node_has_its_session_by_the_mesh(said: str, codes: list[str]) -> None:
+    """The mesh has it by the AS number of the cluster and no password: agents would change over and over."""
+    for address in ("fd11::2", "10.11.0.3"):
+        cluster = f'{CALICO}      - {{name: reflector, address: "{address}", {said}}}\n'
+        assert build(*CALICO_BASE[:3], cluster).codes == codes
+        alone = cluster.replace("    asn: 64512\n", "    asn: 64512\n    nodeMesh: false\n", 1)
+        assert "IC2621" not in build(*CALICO_BASE[:3], alone).codes
 
 
 def test_nodes_may_have_one_neighbour_each_in_their_own_way() -> None:
