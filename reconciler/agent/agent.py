@@ -163,7 +163,7 @@ class Agent:
     def well(self) -> bool:
         """Whether the slice that the source has now was applied, and nothing is left."""
         state = self.state
-        return state.ready and not state.source and state.tried is not None and state.tried.well
+        return state.ready and state.source == "" and state.tried is not None and state.tried.well
 
     def _is_through(self) -> bool:
         """Whether the first attempt was made, or cannot be made."""

@@ -48,6 +48,8 @@ class GitSource:
     slice: Slice | None = None
     asked: bool = False
     """Whether the remote was asked at the last reading."""
+    waited: float = 0.0
+    """Seconds since then."""
 
     def __post_init__(self) -> None:
         """Clear away what a kill left; the state folder is this process's own."""
@@ -55,13 +57,13 @@ class GitSource:
 
     def read(self) -> Slice:
         """Return the slice of the head; at first that of the last good commit, which needs no remote."""
+        self.asked, self.waited = True, 0.0
         with _classified():
             accepted = kept(self.clone, "accepted")
             if self.slice is None and accepted:
                 with suppress(PermanentError):  # the head may be better
                     found, self.asked = self._take(accepted), False
                     return replace(found, remembered=True)
-            self.asked = True
             head = fetch(self.clone)
             if head is None:
                 raise TransientError(f"the remote has no branch {self.clone.branch}")
@@ -76,8 +78,10 @@ class GitSource:
         """Wait until the remote is to be asked again; it is asked at once after what the clone remembers."""
         if self.slice is not None and not self.asked:
             return not self.closed.is_set()
-        self.closed.wait(min(seconds, self.interval))
-        return not self.closed.is_set()
+        seconds = min(seconds, self.interval - self.waited)
+        self.closed.wait(seconds)
+        self.waited += seconds
+        return self.waited >= self.interval and not self.closed.is_set()
 
     def report(self, status: NodeStatus) -> None:
         """Keep no reports: the branch is only read."""

@@ -260,6 +260,8 @@ def _read(state: State, event: SliceRead) -> State:
     if not family and state.slice is not None and state.slice.resources:
         family = state.slice.resources[0].key.family
     if why := fault(event.slice, state.terms.node, family):
+        if event.slice.remembered:
+            return state  # what the source has now may be better, and is asked for already
         return replace(state, source=f"the slice of revision {event.slice.revision} is refused: {why}")
     source = state.source if event.slice.remembered else ""
     return replace(state, slice=event.slice, digest=event.digest, source=source)

@@ -185,7 +185,7 @@ class Overlay:
             if not rows and node not in silent and (node in touched or held.objects[node].is_confirmed)
         ]
         if emptied:
-            self._remove(emptied, held)
+            self._remove(emptied, held, touched)
             self._sweep(batch.prepared.token)
         refused |= {key: why for node, why in silent.items() for key in touched[node]}
         if refused:
@@ -296,10 +296,11 @@ class Overlay:
                 for body in loose:
                     self.kube.delete(SLICES, self._reader.namespace, body)
 
-    def _remove(self, nodes: Iterable[NodeId], held: Held) -> None:
+    def _remove(self, nodes: Iterable[NodeId], held: Held, touched: Collection[NodeId]) -> None:
         """Remove the objects of nodes that have nothing any more, as their agents have confirmed."""
         for node in nodes:
-            with suppress(TransientError):  # it stays, and says that there is nothing
+            # It stays, and says that there is nothing; who may not remove it is told once, for that node.
+            with suppress(TransientError if node in touched else DriverError):
                 self._remove_one(held.objects[node])
 
     def _remove_one(self, seen: NodeObject) -> None:

@@ -24,7 +24,7 @@ import pytest
 
 from intentc.cli import run
 from tests.agents import LIMIT, until
-from tests.remotes import Remote, template
+from tests.remotes import Remote, git, template
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -247,6 +247,25 @@ def test_once_asks_the_remote_whatever_is_remembered(bench: Bench, intent: Path)
     )
     assert bench.status()["revision"] == good
     assert "does not compile" in str(bench.status()["message"])
+
+
+def test_once_asks_the_remote_where_what_is_remembered_is_refused(bench: Bench) -> None:
+    """Such as a commit that was cut off: each run would end by it, and never see the one that mends it."""
+    git(bench.tree, "init", "--quiet", "--initial-branch=main")
+    git(bench.tree, "add", "--all")
+    git(bench.tree, "commit", "--quiet", "--message=rendered")
+    remote = Remote.made(bench.folder, bench.tree)
+    words = ("--once", "--from", f"git+{remote.bare}", "--interval", "1000")
+    name = "vpp/node/edge/worker-1/policy.jsonl"
+    whole = (remote.work / name).read_text()
+    remote.commit({name: "".join(whole.splitlines(keepends=True)[:-1])})
+    assert bench.start(*words).wait(LIMIT) == 1
+    assert "is not complete" in bench.said
+    assert bench.start(*words).wait(LIMIT) == 1
+    assert "is not complete" in bench.said
+    remote.commit({name: whole})
+    assert bench.start(*words).wait(LIMIT) == 0
+    assert bench.is_whole
 
 
 def test_pages(bench: Bench) -> None:

@@ -402,6 +402,23 @@ def test_a_problem_is_logged_once(rig: Rig) -> None:
     assert [(row["status"], row["level"]) for row in rows] == [(True, "info"), (False, "error")]
 
 
+def test_what_is_remembered_and_refused_says_nothing_of_the_source(rig: Rig) -> None:
+    rig.up()
+    rig.give(*resources(1)[1:], remembered=True)
+    assert (rig.agent.state.slice, rig.agent.state.source) == (None, None)
+    rig.give(*resources(1)[1:])
+    assert "is not complete" in str(rig.agent.state.source)
+
+
+def test_an_agent_that_is_stopped_before_it_asked_its_source_does_not_know_that_all_is_well(rig: Rig) -> None:
+    rig.up()
+    rig.give(*resources(1), remembered=True)
+    assert rig.condition("Applied")[0]
+    assert not rig.agent.well
+    rig.give(*resources(1))
+    assert rig.agent.well
+
+
 def test_what_stays_while_a_plan_goes_from_phase_to_phase_is_no_error(rig: Rig) -> None:
     rig.up()
     rig.give(*resources(1, 2))

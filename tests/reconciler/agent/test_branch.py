@@ -14,6 +14,7 @@ from intentc.cli import run
 from reconciler.agent.accept import fault
 from reconciler.agent.branch import GitSource
 from reconciler.agent.tree import DirectorySource
+from reconciler.agent.watch import BOUND, LookAtSource, Watcher
 from reconciler.drivers.base import PermanentError, TransientError
 from reconciler.gitops.clone import clone_of
 from reconciler.gitops.commit import Terms
@@ -145,9 +146,12 @@ def test_what_the_clone_remembers_is_told_as_such_and_the_remote_is_asked_at_onc
     following = source(remote)
     first = following.read()
     assert (first.revision, first.remembered) == (remote.head, True)
-    assert following.wait(60.0) is True
+    waiting: list[float] = []
+    following.closed.wait = waiting.append  # type: ignore[assignment,method-assign]  # it would take a minute
+    assert (following.wait(60.0), waiting) == (True, [])
     second = following.read()
     assert (second.digest, second.remembered) == (first.digest, False)
+    assert (following.wait(10.0), waiting) == (False, [10.0])
     following.close()
     assert following.wait(60.0) is False
 
@@ -231,4 +235,19 @@ def test_a_head_that_never_was_good_is_not_compiled_every_second(remote: Remote)
     following.closed.wait = waiting.append  # type: ignore[assignment,method-assign]  # it would take a minute
     following.wait(16.0)
     following.wait(60.0)
-    assert waiting == [16.0, following.interval]
+    assert waiting == [16.0, following.interval - 16.0]
+
+
+@pytest.mark.parametrize("interval", [20.0, 30.0, 100.0])
+def test_the_remote_is_asked_as_often_as_was_said(remote: Remote, interval: float) -> None:
+    """However long one wait of the thread that looks takes: it shows that it lives more often."""
+    following = source(remote)
+    following.interval = interval
+    waiting: list[float] = []
+    following.closed.wait = waiting.append  # type: ignore[assignment,method-assign]  # it would take minutes
+    look = LookAtSource(following, lambda _: None, 300.0, lambda: 0.0)
+    watcher = Watcher("source", look, lambda: 0.0)
+    for turn in range(1, 4):
+        look(watcher)
+        assert sum(waiting) == turn * interval
+        assert max(waiting) < BOUND

@@ -21,7 +21,7 @@ from reconciler.overlay.encoding import Part, Piece
 from reconciler.overlay.objects import node_object, read_node, slice_object
 from reconciler.overlay.rows import NodeId
 from reconciler.overlay.wait import Patience
-from reconciler.plan import Plan, plan, resume
+from reconciler.plan import Observation, Plan, plan, resume
 from reconciler.retry import Retry
 from renderers import RULES
 from renderers.resource import Key, Resource
@@ -171,6 +171,42 @@ def test_the_object_of_an_empty_node_goes_with_the_next_change_where_it_could_no
     assert place.plan(mesh("w1", "w2")).actions == ()
     assert place.apply([sid("w1"), sid("w2")]).failed == ()
     assert place.names("nodeoverlays") == ["w1", "w2"]
+
+
+def test_an_object_that_nobody_may_delete_fails_no_change_of_other_nodes(place: Place) -> None:
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+
+    def denied(method: str, path: str) -> stand_in.Refused | None:
+        protected = method == "DELETE" and path.endswith("/nodeoverlays/w3")
+        return stand_in.Refused(403, "Forbidden", "an admission policy protects it") if protected else None
+
+    place.world.faults.append(denied)
+    first = place.apply(mesh("w1", "w2"))
+    assert {outcome.action.key.scope for outcome in first.failed} >= {"node/east/w3"}
+    assert "an admission policy protects it" in first.failed[0].message
+    place.apply(mesh("w1", "w2"))
+    assert place.plan(mesh("w1", "w2")).actions == ()
+    assert place.apply([sid("w1"), sid("w2")]).failed == ()
+
+
+def test_the_object_of_a_node_that_was_not_emptied_yet_stays_whatever_else_is_done(place: Place) -> None:
+    """Else its agent would never hear that all shall go, and keep what it has."""
+    assert place.apply(mesh("w1", "w2", "w3")).failed == ()
+    place.silence("w3")
+    place.driver.commit(place.driver.stage(place.plan(mesh("w1", "w2")).actions))
+    body = place.kube.get(NODES, SPACE, "w3")
+    assert body is not None
+    assert body["spec"]["rows"] == []
+    policy, _ = way("w1", "w2")
+    changed = plan(
+        {"nodes": [replace(policy, spec={**policy.spec, "n": 2})]},
+        {"nodes": Observation({policy.key: policy})},
+        RULES,
+    )
+    assert apply(changed, {"nodes": place.driver}, retry=HASTY).failed == ()
+    assert place.names("nodeoverlays") == ["w1", "w2", "w3"]
+    place.hear()
+    assert place.apply(mesh("w1", "w2")).failed == ()
 
 
 def test_what_a_node_keeps_goes_when_nobody_may_use_it_any_more(place: Place) -> None:
