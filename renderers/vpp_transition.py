@@ -164,7 +164,7 @@ def _has_host_bits(prefix: str) -> bool:
 
 
 def _made(after: Resource, batch: _Batch) -> Operations:
-    """Return what creates an object; a prefix is routed or steered, so the one goes when the other comes.
+    """Return what leads a prefix or creates another object: of routes, steering and addresses one stays.
 
     VPP keeps what was there before in the path of what is steered over it, and loses every other packet.
     """
@@ -199,7 +199,7 @@ def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operat
     elif kind == "interface":
         yield from _moved(before, after, batch)
     elif changes:
-        yield from creation(_led_anew(before, after, batch), batch.site)
+        yield from _made(_led_anew(before, after, batch), batch)
 
 
 def made_anew(before: Resource, after: Resource) -> bool:

@@ -56,14 +56,19 @@ def _cli_drop(vpp: State, address: str, length: str) -> str:
 
 
 def _cli_entry(vpp: State, six: str, table: str, address: str, length: str) -> str | None:
-    """Show what each source says of a prefix, best first; of the paths, whether they drop."""
+    """Show what each source says of a prefix, best first; of the paths, whether they drop.
+
+    Where there is no such entry, it is the one that covers it.
+    """
     raw = ip_address(address).packed
     index = vpp.routes.families[6 if six else 4].find(int(table))
     if index is None:
         return None
     entries = vpp.routes.families[6 if six else 4].pool.read(index).entries
-    entry = entries.get(masked(raw, int(length)), {})
-    rows = [f"{address}/{length} fib:{index} index:1 locks:2"]
+    covering = (masked(raw, bits) for bits in range(int(length), -1, -1))
+    prefix = next(one for one in covering if one in entries)
+    entry = entries[prefix]
+    rows = [f"{ip_address(prefix.address)}/{prefix.length} fib:{index} index:1 locks:2"]
     for source in sorted(entry, key=lambda source: vpp.routes.sources.rows[source][0]):
         dead = tuple(entry[source]) in vpp.routes.dead
         rows += [

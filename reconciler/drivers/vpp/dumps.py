@@ -39,6 +39,7 @@ _PASSIVE: Final = frozenset(
 )
 """FIB sources whose entries are no routes that anybody configured."""
 _BY_SOURCE: Final = re.compile(r"^  (\S.*?) refs:\d+", re.MULTILINE)
+_LENGTH: Final = re.compile(r"^\S+/(\d+) fib:", re.MULTILINE)
 _DEAD: Final = re.compile(r"oper-flags:\S*\bdrop\b")
 
 
@@ -218,15 +219,18 @@ def _dead(client: Client, routes: Mapping[tuple[int, str], Row]) -> frozenset[tu
 
 
 def _entries(client: Client, places: Collection[tuple[int, str]]) -> list[dict[str, str]]:
-    """Return what VPP says of some prefixes by the source that says it, each asked for by itself."""
+    """Return what VPP says of some prefixes by the source that says it, each asked for by itself.
+
+    Where it has no entry for a prefix, VPP shows the one that covers it, which says nothing.
+    """
     questions = [
         Operation("cli_inband", {"cmd": f"show ip{'6' if ':' in prefix else ''} fib table {table} {prefix}"})
         for table, prefix in places
     ]
     found = []
-    for reply in client.send(questions):
+    for (_, prefix), reply in zip(places, client.send(questions), strict=True):
         entry = "" if reply.retval else str(reply.fields["reply"]).partition("\n forwarding:")[0]
-        _, *said = _BY_SOURCE.split(entry)
+        _, *said = _BY_SOURCE.split(entry if _LENGTH.findall(entry) == prefix.split("/")[1:] else "")
         found.append(dict(zip(said[::2], said[1::2], strict=True)))
     return found
 

@@ -28,6 +28,8 @@ _COMMAND: Final = "show "
 """What a command begins with that is a question."""
 _NEEDS_INTERFACE: Final = frozenset({2, 5, 6, 7, 13})
 """Behaviours for which VPP looks at the interface, even to delete."""
+_SPECIAL: Final = frozenset({"224.0.0.0/4", "240.0.0.0/4", "fe80::/10"})
+"""Prefixes that VPP routes in each table by its best source."""
 _WITH_LENGTH: Final = frozenset({11, 12, 13})
 """Behaviours whose SIDs are shorter than 128 bits: they are found by the same behaviour only."""
 _TELL: Final = 3
@@ -279,6 +281,8 @@ def _steer(model: Model, arguments: Arguments) -> None:
         raise HarmfulError(
             f"{_said(what)}: VPP has an entry for everything itself, so that every other flow is lost"
         )
+    if prefix in _SPECIAL and not going:
+        raise HarmfulError(f"{_said(what)}: VPP itself routes it, and would never use this; steer its halves")
     if going:
         model.steering.pop(place, None)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_interface
-from typing import Final
+from typing import Any, Final
 
 from reconciler.drivers.base import MOVED
 from reconciler.drivers.vpp.dumps import Seen, Table
@@ -123,8 +123,18 @@ def unfit(action: Action, known: Known, seen: Seen) -> str:
         return "" if before is None else f"{key} {MOVED}"
     if action.after is not None and not found.ours and not _adopted(key, seen):
         return f"{key} exists and is not ours"
-    now = found.spec if found.ours else None
-    return "" if now == (before.spec if before else None) else f"{key} {MOVED}"
+    now = _settled(key, found.spec) if found.ours else None
+    return "" if now == (_settled(key, before.spec) if before else None) else f"{key} {MOVED}"
+
+
+def _settled(key: Key, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a spec without what follows from other objects: where packets go that are steered.
+
+    An interface that takes their prefix hides them, and a policy that is made anew leads them aright.
+    """
+    if key.type != "steering" or "paths" not in spec:
+        return spec
+    return {name: value for name, value in spec.items() if name != "paths"}
 
 
 def unsayable(action: Action, site: Site) -> str:

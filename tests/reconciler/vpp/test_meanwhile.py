@@ -330,3 +330,61 @@ def test_a_prefix_that_was_on_an_interface_of_ours_is_steered_at_once(path: Path
             brought(driver, [*GROUND, interface, *here])
             brought(driver, [*GROUND, *gone, *STEERED])
         brought(driver, [])
+
+
+def test_what_covers_a_steered_prefix_does_not_keep_it_from_coming_back(others: Peer, driver: Vpp) -> None:
+    """VPP shows a route that covers a prefix where it has none for the prefix itself."""
+    brought(driver, [*GROUND, *STEERED])
+    asked(others, route("10.0.0.0/8", DROP, table=7), route("fd00::/8", DROP, table=7))
+    for prefix in ("10.6.0.7/24", "fd06::7/64"):
+        asked(others, steer(prefix, "cafe:1::2", table=7), steer(prefix, table=7, add=False))
+    brought(driver, [*GROUND, *STEERED])
+    assert paths(others) == [1, 1]
+
+
+def test_an_interface_that_changes_tables_brings_its_prefixes_where_they_were_steered(
+    path: Path, driver: Vpp
+) -> None:
+    """What is steered is hidden by then, and goes all the same; and is steered where they were."""
+    host = f"ic{uuid.uuid4().hex[:8]}"
+    with hosted(path, host):
+        name = f"host-{host}"
+        here = [
+            vpp("address", f"{name} {one}", {"interface": name, "prefix": one})
+            for one in ("10.6.0.1/24", "fd06::1/64")
+        ]
+        brought(driver, [*GROUND, an_interface(host, ipv4=7, ipv6=7), *here])
+        brought(driver, [*GROUND, an_interface(host, ipv4=8, ipv6=8), *here, *STEERED])
+        brought(driver, [*GROUND, an_interface(host, ipv4=7, ipv6=7), *here])
+
+
+def test_an_address_that_others_gave_an_interface_of_ours_hides_no_steering(
+    path: Path, others: Peer, driver: Vpp
+) -> None:
+    host = f"ic{uuid.uuid4().hex[:8]}"
+    with hosted(path, host):
+        wanted = [*GROUND, an_interface(host, ipv4=7, ipv6=7), *STEERED]
+        brought(driver, wanted)
+        asked(others, on_interface(1, "10.6.0.1/24"), on_interface(1, "fd06::1/64"))
+        brought(driver, wanted)
+        assert paths(others) == [1, 1]
+
+
+def test_a_policy_made_anew_and_steering_that_leads_elsewhere_are_mended_at_once(
+    others: Peer, driver: Vpp
+) -> None:
+    """The one leads what is steered aright, before the other moves it."""
+    brought(driver, [*GROUND, *STEERED])
+    for prefix in ("10.6.0.7/24", "fd06::7/64"):
+        asked(others, steer(prefix, "cafe:1::2", table=7), steer(prefix, table=7, add=False))
+    first = next(one for one in GROUND if one.key.name == "cafe:1::1")
+    other = replace(first, spec={**first.spec, "type": "spray"})
+    brought(driver, [*(other if one is first else one for one in GROUND), *ELSEWHERE])
+    assert paths(others) == [1, 1]
+
+
+@pytest.mark.parametrize("prefix", ["224.0.0.0/4", "240.0.0.0/4", "fe80::/10"])
+def test_what_vpp_always_routes_itself_is_not_steered(driver: Vpp, prefix: str) -> None:
+    """VPP would take the steering and never use it."""
+    (failed,) = once(driver, [*GROUND, steered(7, prefix, "cafe:1::1")]).failed
+    assert "VPP itself routes it" in failed.message
