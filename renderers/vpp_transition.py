@@ -42,7 +42,7 @@ Pair = tuple[Resource | None, Resource | None]
 _RULES: Final = Rules(replaces=REPLACES)
 _HEAVIEST: Final = 255
 """Weight of a path."""
-_OTHER_WAY: Final = {"route": "steering", "steering": "route", "address": "steering"}
+_OTHER_WAY: Final = {"route": "steering", "steering": "route"}
 
 
 class HeldList(NamedTuple):
@@ -68,8 +68,6 @@ class Held:
     """Our routes and our steering by type and name: both are called by table and prefix."""
     connected: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
     """Our addresses by table and prefix: VPP routes the prefix to their interface."""
-    tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Tables of each interface by family; 0 is left out."""
 
     def instead(self, kind: str, place: str) -> tuple[Resource, ...]:
         """Return what of ours leads the prefix of a new object now, by its table and prefix."""
@@ -99,8 +97,7 @@ def steps(pairs: Iterable[Pair], site: Site, held: Held) -> Iterator[Step]:
     sources_change = any(after is not None and before != after for before, after in typed["encap"])
     dead = (one.spec["weight"] for one in held.ways.values() if "weight" in one.spec)
     weight = max(dead, default=1) % _HEAVIEST + 1
-    tables = {one.key.name: one.spec["tables"] for _, one in typed["interface"] if one is not None}
-    batch = _Batch(ours, held, site, sources_change, weight, {**held.tables, **tables})
+    batch = _Batch(ours, held, site, sources_change, weight)
     going = []
     for before, after in ours:
         if after is not None:
@@ -128,8 +125,6 @@ class _Batch:
     """Whether lists that stand hold a source or hop limit that is no longer the right one."""
     weight: int
     """Of paths that shall be like no other path that was shown to be dead."""
-    tables: Mapping[str, Mapping[str, int]]
-    """Tables of interfaces by family, as they shall be."""
 
 
 def _typed(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
@@ -168,18 +163,9 @@ def _made(after: Resource, batch: _Batch) -> Operations:
 
     VPP keeps what was there before in the path of what is steered over it, and loses every other packet.
     """
-    instead = batch.held.instead(after.key.type, _place(after, batch))
+    instead = batch.held.instead(after.key.type, after.key.name)
     away = [message for one in instead for message in removal(one, batch.site)]
     return (*away, *creation(after, batch.site))
-
-
-def _place(after: Resource, batch: _Batch) -> str:
-    """Return table and prefix that an object leads; of other objects the name."""
-    if after.key.type != "address":
-        return after.key.name
-    network = ip_interface(after.spec["prefix"]).network
-    tables = batch.tables.get(after.spec["interface"], {})
-    return f"{tables.get(f'ipv{network.version}', 0)} {network}"
 
 
 def _change(before: Resource, after: Resource, batch: _Batch) -> Iterator[Operation]:

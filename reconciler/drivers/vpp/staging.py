@@ -79,7 +79,7 @@ def wanted(actions: Iterable[Action]) -> frozenset[str]:
         match kind:
             case "steering" if not new:
                 found |= {"steering", "way"}
-            case "steering" | "route" | "address":
+            case "steering" | "route":
                 found.add("steering")
             case "policy" if new:
                 found.add("policy")
@@ -203,7 +203,6 @@ def held(seen: Seen, known: Known, lists: Mapping[str, Sequence[HeldList]]) -> H
             if name[0] in ("route", "steering") and thing.ours
         },
         _connected(seen),
-        {name: one.tables for name, one in seen.interfaces.items()},
     )
 
 

@@ -315,7 +315,9 @@ def test_policies_that_others_took_away_come_back(others: Peer, driver: Vpp) -> 
     assert paths(others) == [1, 1]
 
 
-def test_a_prefix_that_was_on_an_interface_of_ours_is_steered_at_once(path: Path, driver: Vpp) -> None:
+def test_a_prefix_that_was_on_an_interface_of_ours_is_steered_at_once(
+    path: Path, others: Peer, driver: Vpp
+) -> None:
     """As the prefix of a network whose pods move to another node does, and back."""
     host = f"ic{uuid.uuid4().hex[:8]}"
     with hosted(path, host):
@@ -328,7 +330,9 @@ def test_a_prefix_that_was_on_an_interface_of_ours_is_steered_at_once(path: Path
         here = [replace(one, needs=(interface.key,)) for one in here]
         for gone in ([interface], []):
             brought(driver, [*GROUND, interface, *here])
+            assert paths(others) == [1, 1]
             brought(driver, [*GROUND, *gone, *STEERED])
+            assert paths(others) == [1, 1]
         brought(driver, [])
 
 
