@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -238,13 +239,36 @@ def captured(found: Peers, tmp_path: Path, act: Callable[[], object]) -> bytes:
     return updates[-1]
 
 
-def messages(data: bytes) -> Iterator[bytes]:
-    """Yield the BGP messages in a capture; each has a marker of sixteen ones."""
-    at = data.find(b"\xff" * 16)
-    while at >= 0:
-        length = int.from_bytes(data[at + 16 : at + 18])
-        yield data[at : at + length]
-        at = data.find(b"\xff" * 16, at + 16)
+def messages(capture: bytes) -> Iterator[bytes]:
+    """Yield the BGP messages that are in a capture as a whole; each has a marker of sixteen ones."""
+    for data in streams(capture):
+        at = data.find(b"\xff" * 16)
+        while 0 <= at <= len(data) - 19:
+            length = int.from_bytes(data[at + 16 : at + 18])
+            if length < 19 or at + length > len(data):
+                break
+            yield data[at : at + length]
+            at += length
+
+
+def streams(capture: bytes) -> list[bytes]:
+    """Return what TCP carried over IPv6 in each direction, as far as there is no gap."""
+    at, found = 24, dict[bytes, tuple[int, bytearray]]()
+    while at + 16 <= len(capture):
+        length = int.from_bytes(capture[at + 8 : at + 12], sys.byteorder)
+        frame = capture[at + 16 : at + 16 + length]
+        at += 16 + length
+        if len(frame) < length:
+            break  # tcpdump is still writing it
+        segment = frame[54:]  # behind Ethernet and IPv6
+        flow, seq = frame[22:58], int.from_bytes(segment[4:8])
+        payload = segment[segment[12] // 16 * 4 : int.from_bytes(frame[18:20])]
+        opens = segment[13] >> 1 & 1  # SYN, which counts as one byte
+        begin, data = found.setdefault(flow, (seq + opens, bytearray()))
+        place = (seq - begin) % 2**32
+        if payload and place <= len(data):
+            data[place : place + len(payload)] = payload
+    return [bytes(data) for _, data in found.values()]
 
 
 SAID = [12, 13, 15, 128, 128]
